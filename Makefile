@@ -1,0 +1,82 @@
+# Every target is a thing a person wants; `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NODE_MODULES := contracts/node_modules
+PYTEST ?= $(BIN)/python -m pytest
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# A throw-away resolver, only for `make lock`.
+UV := $(VENV)/uv/bin/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-node demo test lint format contracts lock clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## Install the Python side into .venv (needs Python 3.11 or newer)
+
+setup-node: $(NODE_MODULES)/.installed ## Install the compiler, anvil and the Solidity tools (needs Node 20 or newer)
+
+demo: setup ## Watch a market clear, commit, settle and be audited on a chain
+	@$(BIN)/clearwatt demo $(ARGS)
+
+test: setup setup-node ## Run all tests, Solidity and Python
+	@if find contracts/test -name "*.t.sol" 2>/dev/null | grep -q .; then cd contracts && npm run --silent test; fi
+	$(PYTEST) $(ARGS)
+
+lint: setup setup-node ## Check form, types and style, changing nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd contracts && npm run --silent lint
+
+format: setup setup-node ## Rewrite the sources into the agreed form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	cd contracts && npm run --silent format
+
+contracts: setup setup-node ## Recompile the contracts into deploy/artifacts
+	$(BIN)/python -m deploy.compile_contracts
+
+lock: $(VENV)/uv/.installed ## Resolve every dependency anew and write the lock files
+	$(call compile,requirements.lock)
+	$(call compile,requirements-dev.lock,--extra dev -c requirements.lock)
+	$(call compile,requirements-bench.lock,--extra bench --extra grids -c requirements-dev.lock)
+	cd contracts && rm -f package-lock.json && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
+	@! grep -n '://' requirements*.lock || { echo 'a lock file names a host' >&2; exit 1; }
+	@! grep -n '"resolved"' contracts/package-lock.json || { echo 'package-lock.json names a host' >&2; exit 1; }
+
+clean: ## Remove everything that was made, and nothing that was written
+	rm -rf $(VENV) $(NODE_MODULES) contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build dist
+	find offchain deploy oracle tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Hashes of every file, for every platform, and no address of any registry.
+define compile
+	rm -f $(1)
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url pyproject.toml $(2) --output-file $(1)
+endef
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "clearwatt needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || true)." \
+		       "Name a newer one: make setup PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes --requirement requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/uv/.installed: | $(VENV)/bin/python
+	$(BIN)/python -m venv $(VENV)/uv
+	$(VENV)/uv/bin/python -m pip --disable-pip-version-check --quiet install uv
+	@touch $@
+
+$(NODE_MODULES)/.installed: contracts/package-lock.json contracts/package.json
+	@command -v npm >/dev/null || \
+		{ echo 'The compiler and anvil come from npm: install Node 20 or newer (the demo needs neither).' >&2; exit 1; }
+	cd contracts && npm ci --silent --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,1 @@
+"""Contracts compiled, deployed and spoken to: devnets, deployment and pilots' configuration."""

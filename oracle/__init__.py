@@ -1,0 +1,1 @@
+"""The running service: intake, interval pipeline, chain client, store and command line."""
