@@ -16,8 +16,10 @@ help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.installed ## Install the Python side into .venv (needs Python 3.11 or newer)
+	@:
 
 setup-node: $(NODE_MODULES)/.installed ## Install the compiler, anvil and the Solidity tools (needs Node 20 or newer)
+	@:
 
 demo: setup ## Watch a market clear, commit, settle and be audited on a chain
 	@$(BIN)/clearwatt demo $(ARGS)

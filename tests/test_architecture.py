@@ -1,4 +1,4 @@
-"""Imports run one way: oracle -> deploy -> offchain, and inside offchain each part has its place."""
+"""Imports run one way, oracle -> deploy -> offchain, and each part of offchain has its place."""
 
 import ast
 from collections.abc import Iterator
@@ -12,6 +12,8 @@ ROOMS = ("offchain", "deploy", "oracle")
 """Each room imports only itself and the rooms before it."""
 
 OFFCHAIN = (
+    "errors",
+    "keccak",
     "units",
     "records",
     "grid",
