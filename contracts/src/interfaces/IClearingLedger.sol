@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {HeaderEvidence} from "../types/Evidence.sol";
+import {IOrderLog} from "./IOrderLog.sol";
+
+/// @title The chain of interval headers
+/// @notice One header per interval. The ledger checks what concerns the header alone and, when eager, the physics of the
+/// grid; everything about one participant is disproved within the window by FaultProofs. A header whose window has
+/// passed is final and cannot be voided.
+interface IClearingLedger is IOrderLog {
+    /// @notice What a ledger is deployed with; none of it ever changes.
+    /// @param registry The grid registry.
+    /// @param beacon The randomness adapter.
+    /// @param bond The oracle bond, which knows the signers.
+    /// @param faults The only contract that may void.
+    /// @param policyHash Hash of the packed policy.
+    /// @param contractsRoot Root of the contracts tree at genesis.
+    /// @param genesisStateRoot Root of the state tree before interval 1.
+    /// @param genesisNonce Makes two markets with equal settings different.
+    /// @param gridVersion Version of the first grid.
+    /// @param windowSeconds How long a header can be disputed.
+    /// @param deadlineSeconds How long after a header the next one may come before anyone may freeze the ledger.
+    /// @param ringSize Number of headers kept; more than twice the window in intervals.
+    /// @param signatures How many signers each header needs, the sender included.
+    /// @param eager Whether each header brings its network certificate.
+    struct Config {
+        address registry;
+        address beacon;
+        address bond;
+        address faults;
+        bytes32 policyHash;
+        bytes32 contractsRoot;
+        bytes32 genesisStateRoot;
+        bytes32 genesisNonce;
+        uint32 gridVersion;
+        uint32 windowSeconds;
+        uint32 deadlineSeconds;
+        uint32 ringSize;
+        uint8 signatures;
+        bool eager;
+    }
+
+    /// @notice Emitted for every header; payload and certificate are the transaction's calldata.
+    /// @param interval The interval.
+    /// @param headerHash Its header hash.
+    event HeaderPosted(uint32 indexed interval, bytes32 headerHash);
+    /// @notice Emitted when a proven fault voids a header and all after it.
+    /// @param interval The first voided interval; the head is now the one before.
+    /// @param formerHead The head until now.
+    event HeadersVoided(uint32 indexed interval, uint32 formerHead);
+    /// @notice Emitted when the deadline for the next header has been missed.
+    /// @param head The last header that stands.
+    event Frozen(uint32 indexed head);
+
+    /// @notice Thrown when the deployment's settings contradict each other.
+    error Ledger_BadConfig();
+    /// @notice Thrown when the payload does not have 436 bytes.
+    error Ledger_PayloadLength();
+    /// @notice Thrown when the payload is not for the interval after the head.
+    /// @param expected The interval after the head.
+    error Ledger_WrongInterval(uint32 expected);
+    /// @notice Thrown when the hash given is not that of the header before.
+    error Ledger_WrongPrevious();
+    /// @notice Thrown when the orders root and seed are not those fixed for the interval.
+    error Ledger_WrongInputs();
+    /// @notice Thrown when the policy is not this market's.
+    error Ledger_WrongPolicy();
+    /// @notice Thrown when the grid version is not the one in force.
+    error Ledger_WrongGrid();
+    /// @notice Thrown when energy served is not energy dispatched.
+    error Ledger_EnergyUnbalanced();
+    /// @notice Thrown when the money paid out is not the money paid in.
+    error Ledger_MoneyUnbalanced();
+    /// @notice Thrown when the certificate does not give the committed bus vector.
+    error Ledger_WrongBusVector();
+    /// @notice Thrown when the sender is not a bonded signer.
+    error Ledger_NotSigner();
+    /// @notice Thrown when too few signers have signed, or their signatures are not in ascending order of address.
+    error Ledger_TooFewSignatures();
+    /// @notice Thrown when the sender may not do this.
+    error Ledger_Unauthorised();
+    /// @notice Thrown when the ledger is frozen.
+    error Ledger_IsFrozen();
+    /// @notice Thrown when the deadline has not passed.
+    /// @param deadline The time after which anyone may freeze.
+    error Ledger_NotLate(uint256 deadline);
+    /// @notice Thrown when a header is final and therefore cannot be voided.
+    error Ledger_AlreadyFinal();
+    /// @notice Thrown when a header is not, or no longer, the ledger's.
+    /// @param interval The interval named.
+    error Ledger_UnknownHeader(uint32 interval);
+
+    /// @notice Post the header of the next interval (one signer suffices).
+    /// @param previousHash Hash of the header before it.
+    /// @param payload The 436 bytes of the header.
+    /// @param certificate The network certificate; empty when the ledger is not eager.
+    function post(bytes32 previousHash, bytes calldata payload, bytes calldata certificate) external;
+
+    /// @notice Post the header of the next interval with the signatures of further signers.
+    /// @param previousHash Hash of the header before it.
+    /// @param payload The 436 bytes of the header.
+    /// @param certificate The network certificate; empty when the ledger is not eager.
+    /// @param signatures EIP-712 signatures of `Header(bytes32 headerHash)`, 65 bytes each, in ascending order of signer.
+    function postSigned(
+        bytes32 previousHash,
+        bytes calldata payload,
+        bytes calldata certificate,
+        bytes[] calldata signatures
+    ) external;
+
+    /// @notice Void a header and all after it (fault proofs only, never a final one).
+    /// @param interval The first interval to void.
+    /// @param ordersFault Whether the fault is in the orders, whose root is then opened again.
+    function voidFrom(uint32 interval, bool ordersFault) external;
+
+    /// @notice Forget which signer posted last, so that the next one is looked up anew (bond only).
+    function forgetOperator() external;
+
+    /// @notice Freeze the ledger after a missed deadline. Headers in their window still become final.
+    function freeze() external;
+
+    /// @notice Check that a header is the ledger's.
+    /// @param header The header as posted.
+    /// @return interval Its interval; reverts if the ledger does not hold it.
+    function requireHeader(HeaderEvidence calldata header) external view returns (uint32 interval);
+
+    /// @notice Check that a header is the ledger's and final.
+    /// @param header The header as posted.
+    /// @return interval Its interval; reverts if it is unknown or still open to dispute.
+    function requireFinal(HeaderEvidence calldata header) external view returns (uint32 interval);
+
+    /// @notice Hash of a header in this market.
+    /// @param header The header.
+    function hashHeader(HeaderEvidence calldata header) external view returns (bytes32);
+
+    /// @notice The newest interval with a header; 0 is genesis.
+    function head() external view returns (uint32);
+
+    /// @notice The newest final interval.
+    function finalHead() external view returns (uint32);
+
+    /// @notice Whether the ledger is frozen.
+    function frozen() external view returns (bool);
+
+    /// @notice Whether the ledger is frozen and no header can be voided any more, so that everyone may leave.
+    function escapable() external view returns (bool);
+
+    /// @notice Block time at which the header of an interval was posted.
+    /// @param interval An interval that the ring still holds.
+    function postedAt(uint32 interval) external view returns (uint32);
+
+    /// @notice The grid version in force.
+    function gridVersion() external view returns (uint32);
+
+    /// @notice The signer that posted last, address 0 if it must be looked up anew.
+    function operator() external view returns (address);
+
+    /// @notice Hash of the genesis header.
+    function genesisHash() external view returns (bytes32);
+
+    /// @notice Hash of version, chain, ledger and market (docs/protocol.md, section 4).
+    function domainHash() external view returns (bytes32);
+
+    /// @notice EIP-712 domain separator of orders and header signatures, with the market id as its salt.
+    function domainSeparator() external view returns (bytes32);
+
+    /// @notice Hash of the market's settings.
+    function marketId() external view returns (bytes32);
+
+    /// @notice Hash of the packed policy.
+    function policyHash() external view returns (bytes32);
+
+    /// @notice How long a header can be disputed, in seconds.
+    function windowSeconds() external view returns (uint32);
+
+    /// @notice How long after a header the next one may come, in seconds.
+    function deadlineSeconds() external view returns (uint32);
+
+    /// @notice Number of headers kept.
+    function ringSize() external view returns (uint32);
+
+    /// @notice How many signers each header needs.
+    function signatures() external view returns (uint8);
+
+    /// @notice Whether each header brings its network certificate.
+    function eager() external view returns (bool);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title The signers and what they stand to lose
+/// @notice One bond stands behind all signers. A proven fault burns at least half of the penalty; the rest pays the
+/// prover and the relief fund. While the bond is below its minimum nobody can post.
+interface IOracleBond {
+    /// @notice Emitted when the bond grows.
+    /// @param from Who paid.
+    /// @param amount How much, in micro.
+    event Bonded(address indexed from, uint256 amount);
+    /// @notice Emitted when the bond is slashed.
+    /// @param prover Who proved the fault.
+    /// @param reward What the prover received.
+    /// @param relief What the relief fund received.
+    /// @param burned What nobody received.
+    event Slashed(address indexed prover, uint256 reward, uint256 relief, uint256 burned);
+    /// @notice Emitted when the treasurer announces that it will take bond back.
+    /// @param amount How much.
+    /// @param executableAt When at the earliest.
+    event WithdrawalAnnounced(uint256 amount, uint256 executableAt);
+    /// @notice Emitted when bond has been taken back.
+    /// @param amount How much.
+    event Withdrawn(uint256 amount);
+    /// @notice Emitted when a change of signers is announced.
+    /// @param signer The signer.
+    /// @param admitted Whether it is to be a signer.
+    /// @param executableAt When at the earliest.
+    event SignerAnnounced(address indexed signer, bool admitted, uint256 executableAt);
+    /// @notice Emitted when the set of signers has changed.
+    /// @param signer The signer.
+    /// @param admitted Whether it is a signer now.
+    event SignerSet(address indexed signer, bool admitted);
+
+    /// @notice Thrown when the deployment's settings contradict each other.
+    error Bond_BadConfig();
+    /// @notice Thrown when the sender may not do this.
+    error Bond_Unauthorised();
+    /// @notice Thrown when an announced change is not due, or none was announced.
+    error Bond_NotDue();
+    /// @notice Thrown when more is asked for than the bond holds.
+    error Bond_Insufficient();
+
+    /// @notice Add to the bond.
+    /// @param amount How much, in micro.
+    function bond(uint256 amount) external;
+
+    /// @notice Announce that bond is to be taken back (treasurer only).
+    /// @param amount How much.
+    function announceWithdrawal(uint256 amount) external;
+
+    /// @notice Take announced bond back once the delay has passed (treasurer only).
+    function withdraw() external;
+
+    /// @notice Announce that a signer is to be admitted or dismissed (treasurer only).
+    /// @param signer The signer.
+    /// @param admitted Whether it is to be a signer.
+    function announceSigner(address signer, bool admitted) external;
+
+    /// @notice Carry out an announced change of signers once the delay has passed. Anyone may.
+    /// @param signer The signer.
+    function setSigner(address signer) external;
+
+    /// @notice Take the penalty for a proven fault (fault proofs only).
+    /// @param prover Who proved it; address 0 if nobody had committed to the proof, and its reward goes to relief.
+    function slash(address prover) external;
+
+    /// @notice Whether an address is a signer.
+    /// @param account The address.
+    function isSigner(address account) external view returns (bool);
+
+    /// @notice Whether an address is a signer and the bond is sufficient.
+    /// @param account The address.
+    function mayPost(address account) external view returns (bool);
+
+    /// @notice What the bond holds, in micro.
+    function bonded() external view returns (uint256);
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title The log of orders roots and seeds
+/// @notice The root of an interval's orders is fixed before its seed can be known, and no void ever rolls it back; only
+/// a proven fault of the orders themselves opens it again. The clearing ledger is one with its log, so that posting
+/// reads both inputs of an interval from one slot.
+interface IOrderLog {
+    /// @notice Emitted when the orders of an interval are fixed.
+    /// @param interval The interval.
+    /// @param ordersRoot Root of the orders tree.
+    event OrdersCommitted(uint32 indexed interval, bytes32 ordersRoot);
+    /// @notice Emitted when the seed of an interval is fixed.
+    /// @param interval The interval.
+    /// @param seed The seed.
+    event SeedAccepted(uint32 indexed interval, bytes32 seed);
+    /// @notice Emitted when a fault of the orders opens their commitment again.
+    /// @param interval The interval.
+    event OrdersReopened(uint32 indexed interval);
+
+    /// @notice Thrown when the interval is not one of the two after the head.
+    /// @param interval The interval named.
+    /// @param head The newest interval with a header.
+    error OrderLog_IntervalNotOpen(uint32 interval, uint32 head);
+    /// @notice Thrown when the interval's orders are fixed already.
+    /// @param interval The interval.
+    error OrderLog_AlreadyCommitted(uint32 interval);
+    /// @notice Thrown when the interval's orders are not fixed, or its seed is known already.
+    /// @param interval The interval.
+    error OrderLog_NotAwaitingSeed(uint32 interval);
+    /// @notice Thrown when anyone but the randomness beacon brings a seed.
+    error OrderLog_OnlyBeacon();
+
+    /// @notice Fix the orders of an interval (operator only).
+    /// @param interval One of the two intervals after the head.
+    /// @param ordersRoot Root of its orders tree.
+    function commitOrders(uint32 interval, bytes32 ordersRoot) external;
+
+    /// @notice Fix the seed of an interval whose orders are fixed (beacon only).
+    /// @param interval The interval.
+    /// @param seed Its seed.
+    function acceptSeed(uint32 interval, bytes32 seed) external;
+
+    /// @notice Block time at which the interval's orders were fixed.
+    /// @param interval The interval.
+    /// @return committedAt The time while its seed is awaited, otherwise 0.
+    function ordersCommittedAt(uint32 interval) external view returns (uint32 committedAt);
+
+    /// @notice Whether these are the fixed inputs of an interval.
+    /// @param interval The interval.
+    /// @param ordersRoot Root of its orders tree.
+    /// @param seed Its seed.
+    /// @return True if both were fixed to these values.
+    function hasInputs(uint32 interval, bytes32 ordersRoot, bytes32 seed) external view returns (bool);
+}

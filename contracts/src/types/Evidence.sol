@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @notice A header as it was posted: enough to recompute its hash.
+/// @param previousHash Hash of the header before it.
+/// @param payload The 436 committed bytes (docs/protocol.md, section 4).
+struct HeaderEvidence {
+    bytes32 previousHash;
+    bytes payload;
+}
+
+/// @notice A leaf of a plain tree (orders, state, contracts, shares) and its path.
+/// @param record The packed record; empty stands for the empty leaf.
+/// @param path Siblings from the leaf up, 32 bytes each.
+struct LeafEvidence {
+    bytes record;
+    bytes path;
+}
+
+/// @notice A leaf of the allocation tree and its whole path.
+/// @param record The packed allocation record; empty stands for the empty leaf.
+/// @param lower `sibling ‖ sumsHash` steps from the leaf to its bus's root, 64 bytes each.
+/// @param bus The packed bus record.
+/// @param upper `sibling ‖ sumsHash` steps from the bus node to the allocation root, 64 bytes each.
+struct AllocationEvidence {
+    bytes record;
+    bytes lower;
+    bytes bus;
+    bytes upper;
+}
+
+/// @notice A bus node of the allocation tree and its path.
+/// @param bus The packed bus record.
+/// @param upper `sibling ‖ sumsHash` steps from the bus node to the allocation root, 64 bytes each.
+struct BusEvidence {
+    bytes bus;
+    bytes upper;
+}
