@@ -1,0 +1,1 @@
+"""What the wires allow: registered networks, their importers and their bounds."""
