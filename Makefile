@@ -46,7 +46,7 @@ lock: $(VENV)/uv/.installed ## Resolve every dependency anew and write the lock 
 	$(call compile,requirements.lock)
 	$(call compile,requirements-dev.lock,--extra dev -c requirements.lock)
 	$(call compile,requirements-bench.lock,--extra bench --extra grids -c requirements-dev.lock)
-	cd contracts && rm -f package-lock.json && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
+	cd contracts && rm -f package-lock.json && npm install --loglevel=error --package-lock-only --omit-lockfile-registry-resolved
 	@! grep -n '://' requirements*.lock || { echo 'a lock file names a host' >&2; exit 1; }
 	@! grep -n '"resolved"' contracts/package-lock.json || { echo 'package-lock.json names a host' >&2; exit 1; }
 
@@ -80,5 +80,5 @@ $(VENV)/uv/.installed: | $(VENV)/bin/python
 $(NODE_MODULES)/.installed: contracts/package-lock.json contracts/package.json
 	@command -v npm >/dev/null || \
 		{ echo 'The compiler and anvil come from npm: install Node 20 or newer (the demo needs neither).' >&2; exit 1; }
-	cd contracts && npm ci --silent --no-audit --no-fund
+	cd contracts && npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
