@@ -1,0 +1,372 @@
+"""One interface to every chain: embedded in this process, Foundry's anvil, or any node by URL.
+
+A `Chain` sends transactions and waits for them, deploys, tells the time and lets it pass. On a
+development chain time travels; on any other it is waited for. Nothing here knows a contract.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import requests
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_typing import ABI, ChecksumAddress, HexStr
+from web3 import HTTPProvider, Web3
+from web3.contract import Contract
+from web3.contract.contract import ContractFunction
+from web3.exceptions import ContractCustomError, ContractLogicError, Web3Exception
+from web3.types import RPCEndpoint, TxParams, TxReceipt, Wei
+
+from offchain.errors import ClearwattError, InputError
+from offchain.keccak import keccak
+
+PRIVATE_KEY_VARIABLE: Final = "CLEARWATT_PRIVATE_KEY"
+"""Environment variable with the private key that pays on a chain whose node holds no unlocked
+account.
+"""
+
+_CONTRACTS = Path(__file__).resolve().parent.parent / "contracts"
+_GWEI = 10**9
+_ETHER = 10**18
+_DEVNET_GAS = 12_000_000
+_DEVNET_MAX_FEE = 100 * _GWEI
+_RECEIPT_PATIENCE_S = 180
+_POLL_S = 1.0
+_ANVIL_PATIENCE_S = 15.0
+
+
+class ChainError(ClearwattError):
+    """A chain cannot be reached, or refused a transaction; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What differs between chains.
+
+    Attributes:
+        name: `embedded`, `anvil` or `rpc`.
+        travel: Makes the next block's time at least the given one; None where time cannot be made
+            to pass.
+        close: Ends what was started.
+    """
+
+    name: str
+    travel: Callable[[int], None] | None
+    close: Callable[[], None]
+
+
+def development_key(label: str, index: int) -> LocalAccount:
+    """A key that anyone can derive, the same in every run: for development chains only."""
+    return cast(
+        LocalAccount, Account.from_key(keccak(f"clearwatt development {label} {index}".encode()))
+    )
+
+
+class Chain:
+    """A connection to a chain, with the account that pays for the operator's transactions."""
+
+    def __init__(self, web3: Web3, engine: Engine) -> None:
+        self.web3 = web3
+        self.engine = engine
+        self.chain_id = web3.eth.chain_id
+        self._nonces: dict[ChecksumAddress, int] = {}
+        self._errors: dict[str, str] = {}
+        self._payer = self._find_payer()
+
+    @property
+    def is_devnet(self) -> bool:
+        """Whether time can be made to pass."""
+        return self.engine.travel is not None
+
+    @property
+    def payer(self) -> ChecksumAddress:
+        """The address that pays where no other account is named."""
+        return self._payer.address if isinstance(self._payer, LocalAccount) else self._payer
+
+    def _find_payer(self) -> LocalAccount | ChecksumAddress:
+        secret = os.environ.get(PRIVATE_KEY_VARIABLE)
+        if secret:
+            try:
+                return cast(LocalAccount, Account.from_key(secret))
+            except (ValueError, TypeError):  # and never show what was given
+                msg = f"{PRIVATE_KEY_VARIABLE}: not a private key; give 32 bytes in hexadecimal"
+                raise InputError(msg) from None
+        unlocked = list(self.web3.eth.accounts)
+        if unlocked:
+            return unlocked[0]
+        msg = (
+            "rpc: the node holds no unlocked account; "
+            f"put a funded private key into {PRIVATE_KEY_VARIABLE}"
+        )
+        raise ChainError(msg)
+
+    # TIME
+
+    def now(self) -> int:
+        """Time of the newest block, in seconds since 1970."""
+        return int(self.web3.eth.get_block("latest")["timestamp"])
+
+    def wait_until(self, moment: int) -> None:
+        """Let time pass, by travelling or by waiting, until a block is as late as a moment."""
+        if self.now() >= moment:
+            return
+        if self.engine.travel is not None:
+            self.engine.travel(moment)
+            return
+        while self.now() < moment:
+            time.sleep(_POLL_S)
+
+    # TRANSACTIONS
+
+    def transact(self, call: ContractFunction, account: LocalAccount | None = None) -> TxReceipt:
+        """Call a contract in a transaction and wait until it is in a block.
+
+        Args:
+            call: The contract's function with its arguments.
+            account: Who signs; the chain's payer if not given.
+
+        Raises:
+            ChainError: When the transaction is refused or reverts, naming the contract's own error.
+        """
+        self._learn_errors(call.contract_abi)
+        data = cast(HexStr, call._encode_transaction_data())
+        return self._send(
+            call.fn_name, {"to": call.address, "data": data, "value": Wei(0)}, account
+        )
+
+    def transfer(self, to: ChecksumAddress, wei: int) -> TxReceipt:
+        """Send the chain's own coin from the payer."""
+        return self._send("transfer", {"to": to, "value": Wei(wei)}, None)
+
+    def deploy(
+        self, name: str, abi: ABI, bytecode: str, *arguments: object
+    ) -> tuple[Contract, int]:
+        """Create a contract; returns it and the gas that it took."""
+        factory = self.web3.eth.contract(abi=abi, bytecode=HexStr(bytecode))
+        self._learn_errors(abi)
+        data = factory.constructor(*arguments).data_in_transaction
+        receipt = self._send(f"deployment of {name}", {"data": data}, None)
+        address = receipt["contractAddress"]
+        if address is None:
+            msg = f"deployment of {name}: the chain gave no address"
+            raise ChainError(msg)
+        return self.web3.eth.contract(address=address, abi=abi), receipt["gasUsed"]
+
+    def _learn_errors(self, abi: ABI) -> None:
+        for entry in abi:
+            if entry["type"] == "error":
+                types = ",".join(_canonical(parameter) for parameter in entry.get("inputs", []))
+                signature = f"{entry['name']}({types})"
+                self._errors[keccak(signature.encode())[:4].hex()] = signature
+
+    def _send(self, what: str, fields: TxParams, account: LocalAccount | None) -> TxReceipt:
+        signer = account or self._payer
+        sender = signer.address if isinstance(signer, LocalAccount) else signer
+        transaction: TxParams = {"from": sender, "chainId": self.chain_id, **fields}
+        try:
+            transaction = self._with_gas(transaction)
+            if isinstance(signer, LocalAccount):
+                nonce = self._nonces.get(sender)
+                if nonce is None:
+                    nonce = self.web3.eth.get_transaction_count(sender)
+                unsigned = {k: v for k, v in transaction.items() if k != "from"}
+                signed = signer.sign_transaction(cast(Any, unsigned | {"nonce": nonce}))
+                tx_hash = self.web3.eth.send_raw_transaction(signed.raw_transaction)
+                self._nonces[sender] = nonce + 1
+            else:
+                tx_hash = self.web3.eth.send_transaction(transaction)
+            receipt = self.web3.eth.wait_for_transaction_receipt(tx_hash, _RECEIPT_PATIENCE_S)
+        except requests.RequestException as error:
+            raise unreachable(error) from error
+        except (Web3Exception, ValueError) as error:
+            msg = f"{what}: the chain refused it: {self._reason(error)}"
+            raise ChainError(msg) from error
+        if receipt["status"] != 1:
+            msg = f"{what}: the transaction reverted: {self._replayed(transaction, receipt)}"
+            raise ChainError(msg)
+        return receipt
+
+    def _with_gas(self, transaction: TxParams) -> TxParams:
+        """Name gas and fee, so that no library has to ask for them; only a live chain is asked."""
+        if self.is_devnet:
+            return {
+                "gas": _DEVNET_GAS,
+                "maxFeePerGas": Wei(_DEVNET_MAX_FEE),
+                "maxPriorityFeePerGas": Wei(0),
+                **transaction,
+            }
+        return {
+            "gas": self.web3.eth.estimate_gas(transaction) * 6 // 5,
+            "maxFeePerGas": Wei(2 * self.web3.eth.gas_price),
+            "maxPriorityFeePerGas": self.web3.eth.max_priority_fee,
+            **transaction,
+        }
+
+    def _replayed(self, transaction: TxParams, receipt: TxReceipt) -> str:
+        """Why a transaction reverted, learnt by calling it again on the block before."""
+        replay = cast(TxParams, {k: v for k, v in transaction.items() if "Fee" not in k})
+        try:
+            self.web3.eth.call(replay, receipt["blockNumber"] - 1)
+        except (Web3Exception, ValueError) as error:
+            return self._reason(error)
+        return f"no reason given, {receipt['gasUsed']} gas used"
+
+    def _reason(self, error: Exception) -> str:
+        """An exception of web3 in words: the contract's own error if it is one that we know."""
+        if isinstance(error, ContractCustomError | ContractLogicError):
+            data = error.data if isinstance(error.data, str) else str(error)
+            name = self._errors.get(data.removeprefix("0x")[:8])
+            if name is not None:
+                return name
+        return str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+
+    # LIFE
+
+    def close(self) -> None:
+        """End what was started for this connection."""
+        self.engine.close()
+
+    def __enter__(self) -> "Chain":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def unreachable(error: Exception) -> ChainError:
+    """The error for a node that does not answer; the URL may hold a secret and is not repeated."""
+    return ChainError(f"rpc: the node does not answer ({type(error).__name__}); check the URL")
+
+
+def _canonical(parameter: Any) -> str:  # noqa: ANN401 - ABI JSON
+    kind: str = parameter["type"]
+    if kind.startswith("tuple"):
+        inner = ",".join(_canonical(component) for component in parameter["components"])
+        return f"({inner}){kind.removeprefix('tuple')}"
+    return kind
+
+
+def embedded() -> Chain:
+    """A chain inside this process: nothing to install, gone when the process ends."""
+    from eth_tester import EthereumTester, PyEVMBackend  # type: ignore[import-untyped]
+    from web3 import EthereumTesterProvider
+
+    tester = EthereumTester(backend=PyEVMBackend())
+    web3 = Web3(EthereumTesterProvider(tester))
+
+    def travel(moment: int) -> None:
+        tester.time_travel(moment)
+        tester.mine_block()
+
+    return Chain(web3, Engine("embedded", travel, lambda: None))
+
+
+def connect(url: str) -> Chain:
+    """A chain behind a node's RPC URL; time travels if the node is a development chain.
+
+    Raises:
+        ChainError: When the node does not answer, or nobody can pay.
+        InputError: When the URL is none.
+    """
+    return Chain(_http(url), Engine("rpc", _http_travel(_http(url)), lambda: None))
+
+
+def _http(url: str) -> Web3:
+    if not url.startswith(("http://", "https://")):
+        msg = "rpc: not a URL; give one that begins with http:// or https://"
+        raise InputError(msg)
+    web3 = Web3(
+        HTTPProvider(url, request_kwargs={"timeout": 30}, exception_retry_configuration=None)
+    )
+    try:
+        web3.eth.block_number  # noqa: B018 - asks the node
+    except (requests.RequestException, Web3Exception, ValueError) as error:
+        raise unreachable(error) from error
+    return web3
+
+
+def _http_travel(web3: Web3) -> Callable[[int], None] | None:
+    """How to make time pass on a node, or None if it is not a development chain."""
+
+    def ask(method: str, *parameters: Any) -> bool:  # noqa: ANN401 - JSON
+        return "error" not in web3.provider.make_request(RPCEndpoint(method), list(parameters))
+
+    def travel(moment: int) -> None:
+        if not ask("evm_setNextBlockTimestamp", moment) or not ask("evm_mine"):
+            msg = "rpc: the development chain refused to let time pass"
+            raise ChainError(msg)
+
+    return travel if ask("evm_increaseTime", 0) else None
+
+
+def anvil_binary() -> Path:
+    """Where anvil is: as npm brought it, or on the PATH.
+
+    Raises:
+        InputError: When it is nowhere.
+    """
+    packages = _CONTRACTS / "node_modules" / "@foundry-rs"
+    for binary in sorted(packages.glob("anvil-*/bin/anvil")):
+        return binary
+    on_path = shutil.which("anvil")
+    if on_path is None:
+        msg = "chain: anvil is not installed; run `make setup-node`, or use --chain embedded"
+        raise InputError(msg)
+    return Path(on_path)
+
+
+def anvil() -> Chain:
+    """Start Foundry's anvil on a free port of this machine; `close` ends it."""
+    process = subprocess.Popen(
+        [str(anvil_binary()), "--port", "0", "--hardfork", "prague", "--order", "fifo"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+    def close() -> None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        process.kill()
+        if process.stdout is not None:
+            process.stdout.close()
+
+    try:
+        url = next(_listening(process))
+        web3 = _http(url)
+        return Chain(web3, Engine("anvil", _http_travel(web3), close))
+    except StopIteration:
+        close()
+        msg = "chain: anvil did not start; run it by hand to see why"
+        raise ChainError(msg) from None
+    except BaseException:
+        close()
+        raise
+
+
+def _listening(process: "subprocess.Popen[str]") -> Iterator[str]:
+    """The URL that anvil prints once it listens."""
+    for line in process.stdout or ():
+        if line.startswith("Listening on "):
+            yield f"http://{line.removeprefix('Listening on ').strip()}"
+
+
+def open_chain(kind: str, url: str | None = None) -> Chain:
+    """Open the chain that a user named.
+
+    Args:
+        kind: `embedded` or `anvil`; not looked at when there is a URL.
+        url: RPC URL of a node, or None.
+    """
+    if url is not None:
+        return connect(url)
+    return {"embedded": embedded, "anvil": anvil}[kind]()
