@@ -16,6 +16,7 @@ OFFCHAIN = (
     "keccak",
     "units",
     "records",
+    "policy",
     "grid",
     "orders",
     "fairness",
@@ -24,6 +25,7 @@ OFFCHAIN = (
     "settlement",
     "commitment",
     "market",
+    "mechanisms",
     "audit",
 )
 """Each part of offchain imports only itself and the parts before it."""
