@@ -22,6 +22,7 @@ OFFCHAIN = (
     "fairness",
     "clearing",
     "pricing",
+    "shapley",
     "settlement",
     "commitment",
     "market",
