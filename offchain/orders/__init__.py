@@ -1,0 +1,1 @@
+"""Orders: the table of an interval, what makes one valid, its ramps, its signature."""
