@@ -87,6 +87,11 @@ interface IClearingLedger is IOrderLog {
     error Ledger_NotLate(uint256 deadline);
     /// @notice Thrown when a header is final and therefore cannot be voided.
     error Ledger_AlreadyFinal();
+    /// @notice Thrown when the header that would be overwritten can still be disputed.
+    error Ledger_RingFull();
+    /// @notice Thrown when a header can still be disputed.
+    /// @param interval The interval named.
+    error Ledger_NotFinal(uint32 interval);
     /// @notice Thrown when a header is not, or no longer, the ledger's.
     /// @param interval The interval named.
     error Ledger_UnknownHeader(uint32 interval);

@@ -21,8 +21,12 @@ interface ICommitReveal is IRandomnessBeacon {
     /// @param party Number of the party.
     error CommitReveal_WrongPreimage(uint256 party);
 
+    /// @notice Thrown when the interval is not the one after the head.
+    /// @param interval The interval named.
+    error CommitReveal_NotNext(uint32 interval);
+
     /// @notice Advance every chain by one and hand the seed to the ledger. Anyone may send the preimages.
-    /// @param interval An interval whose orders are fixed and whose seed is not.
+    /// @param interval The interval after the head, whose orders are fixed and whose seed is not.
     /// @param preimages One per party, in the order of deployment.
     /// @return seed The seed.
     function reveal(uint32 interval, bytes32[] calldata preimages) external returns (bytes32 seed);

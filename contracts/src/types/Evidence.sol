@@ -19,20 +19,26 @@ struct LeafEvidence {
 
 /// @notice A leaf of the allocation tree and its whole path.
 /// @param record The packed allocation record; empty stands for the empty leaf.
+/// @param slot Where it lies below its bus.
 /// @param lower `sibling ‖ sumsHash` steps from the leaf to its bus's root, 64 bytes each.
 /// @param bus The packed bus record.
+/// @param position Where the bus lies in the grid's holarchy.
 /// @param upper `sibling ‖ sumsHash` steps from the bus node to the allocation root, 64 bytes each.
 struct AllocationEvidence {
     bytes record;
+    uint32 slot;
     bytes lower;
     bytes bus;
+    uint32 position;
     bytes upper;
 }
 
 /// @notice A bus node of the allocation tree and its path.
 /// @param bus The packed bus record.
+/// @param position Where the bus lies in the grid's holarchy.
 /// @param upper `sibling ‖ sumsHash` steps from the bus node to the allocation root, 64 bytes each.
 struct BusEvidence {
     bytes bus;
+    uint32 position;
     bytes upper;
 }

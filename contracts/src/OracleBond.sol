@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
+import {IOracleBond} from "./interfaces/IOracleBond.sol";
+
+/// @title OracleBond
+/// @notice See IOracleBond.
+contract OracleBond is IOracleBond {
+    using SafeERC20 for IERC20;
+
+    /// @notice What a bond is deployed with; none of it ever changes.
+    /// @param token The currency.
+    /// @param ledger The ledger.
+    /// @param faults The only contract that may slash.
+    /// @param treasurer Who may announce withdrawals and changes of signers.
+    /// @param relief Who receives what the prover does not: the harmed and the replacement operator.
+    /// @param minimum Below this nobody can post, in micro.
+    /// @param penalty What one proven fault costs, in micro.
+    /// @param reward What the prover receives of it, at most half.
+    /// @param delaySeconds How long announced changes wait: longer than withdrawals, window and deadline together.
+    struct Config {
+        IERC20 token;
+        address ledger;
+        address faults;
+        address treasurer;
+        address relief;
+        uint256 minimum;
+        uint256 penalty;
+        uint256 reward;
+        uint256 delaySeconds;
+    }
+
+    /// @dev An announced change of one signer.
+    struct Change {
+        uint64 executableAt;
+        bool admitted;
+    }
+
+    /* ------------------------------------------------ IMMUTABLES --------------------------------------------- */
+
+    /// @notice Where burned money goes: an address without a key.
+    address public constant BURN = 0x000000000000000000000000000000000000dEaD;
+
+    /// @notice The currency.
+    IERC20 public immutable token;
+    /// @notice The ledger.
+    address public immutable ledger;
+    /// @notice The only contract that may slash.
+    address public immutable faults;
+    /// @notice Who may announce withdrawals and changes of signers.
+    address public immutable treasurer;
+    /// @notice Who receives what the prover does not.
+    address public immutable relief;
+    /// @notice Below this nobody can post, in micro.
+    uint256 public immutable minimum;
+    /// @notice What one proven fault costs, in micro.
+    uint256 public immutable penalty;
+    /// @notice What the prover receives of it.
+    uint256 public immutable reward;
+    /// @notice How long announced changes wait.
+    uint256 public immutable delaySeconds;
+
+    /* ------------------------------------------------ STORAGE ------------------------------------------------ */
+
+    /// @inheritdoc IOracleBond
+    uint256 public bonded;
+    /// @inheritdoc IOracleBond
+    mapping(address account => bool admitted) public isSigner;
+    /// @notice Announced changes of signers.
+    mapping(address account => Change change) public changes;
+    /// @notice Amount announced to be withdrawn.
+    uint256 public withdrawing;
+    /// @notice When it may be withdrawn.
+    uint256 public withdrawableAt;
+
+    /* ------------------------------------------------ CONSTRUCTOR -------------------------------------------- */
+
+    /// @notice Set up the bond and its first signers.
+    /// @param c The settings.
+    /// @param signers The first signers.
+    constructor(Config memory c, address[] memory signers) {
+        if (
+            2 * c.reward > c.penalty || c.penalty == 0 || signers.length == 0 || c.treasurer == address(0)
+                || c.relief == address(0)
+        ) revert Bond_BadConfig();
+        token = c.token;
+        ledger = c.ledger;
+        faults = c.faults;
+        treasurer = c.treasurer;
+        relief = c.relief;
+        minimum = c.minimum;
+        penalty = c.penalty;
+        reward = c.reward;
+        delaySeconds = c.delaySeconds;
+        for (uint256 i = 0; i < signers.length; ++i) {
+            if (signers[i] == address(0)) revert Bond_BadConfig();
+            isSigner[signers[i]] = true;
+            emit SignerSet(signers[i], true);
+        }
+    }
+
+    modifier onlyTreasurer() {
+        if (msg.sender != treasurer) revert Bond_Unauthorised();
+        _;
+    }
+
+    /* ------------------------------------------------ BOND --------------------------------------------------- */
+
+    /// @inheritdoc IOracleBond
+    function bond(uint256 amount) external {
+        bonded += amount;
+        emit Bonded(msg.sender, amount);
+        token.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// @inheritdoc IOracleBond
+    function announceWithdrawal(uint256 amount) external onlyTreasurer {
+        if (amount > bonded) revert Bond_Insufficient();
+        withdrawing = amount;
+        withdrawableAt = block.timestamp + delaySeconds;
+        emit WithdrawalAnnounced(amount, withdrawableAt);
+    }
+
+    /// @inheritdoc IOracleBond
+    function withdraw() external onlyTreasurer {
+        uint256 amount = withdrawing;
+        if (amount == 0 || block.timestamp < withdrawableAt) revert Bond_NotDue();
+        if (amount > bonded) revert Bond_Insufficient();
+        bonded -= amount;
+        withdrawing = 0;
+        emit Withdrawn(amount);
+        IClearingLedger(ledger).forgetOperator();
+        token.safeTransfer(treasurer, amount);
+    }
+
+    /// @inheritdoc IOracleBond
+    function slash(address prover) external {
+        if (msg.sender != faults) revert Bond_Unauthorised();
+        uint256 amount = penalty < bonded ? penalty : bonded;
+        // Half of what is left is burned even when less than the penalty is left.
+        uint256 shared = amount / 2;
+        uint256 paid = prover == address(0) ? 0 : reward < shared ? reward : shared;
+        uint256 relieved = shared - paid;
+        bonded -= amount;
+        emit Slashed(prover, paid, relieved, amount - shared);
+        token.safeTransfer(BURN, amount - shared);
+        if (paid != 0) token.safeTransfer(prover, paid);
+        if (relieved != 0) token.safeTransfer(relief, relieved);
+    }
+
+    /* ------------------------------------------------ SIGNERS ------------------------------------------------ */
+
+    /// @inheritdoc IOracleBond
+    function announceSigner(address signer, bool admitted) external onlyTreasurer {
+        uint256 executableAt = block.timestamp + delaySeconds;
+        changes[signer] = Change(uint64(executableAt), admitted);
+        emit SignerAnnounced(signer, admitted, executableAt);
+    }
+
+    /// @inheritdoc IOracleBond
+    function setSigner(address signer) external {
+        Change memory change = changes[signer];
+        if (change.executableAt == 0 || block.timestamp < change.executableAt) revert Bond_NotDue();
+        delete changes[signer];
+        isSigner[signer] = change.admitted;
+        emit SignerSet(signer, change.admitted);
+        IClearingLedger(ledger).forgetOperator();
+    }
+
+    /// @inheritdoc IOracleBond
+    function mayPost(address account) external view returns (bool) {
+        return isSigner[account] && bonded >= minimum;
+    }
+}

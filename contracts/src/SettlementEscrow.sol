@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
+import {ISettlementEscrow} from "./interfaces/ISettlementEscrow.sol";
+import {Headers} from "./libraries/Headers.sol";
+import {Records} from "./libraries/Records.sol";
+import {Trees} from "./libraries/Trees.sol";
+import {HeaderEvidence, LeafEvidence} from "./types/Evidence.sol";
+
+/// @title SettlementEscrow
+/// @notice See ISettlementEscrow. Nothing here can stop a participant from being paid: there is no pause and no owner.
+contract SettlementEscrow is ISettlementEscrow {
+    using SafeERC20 for IERC20;
+    using Headers for bytes;
+
+    /// @dev The two slots of a participant, both written at registration.
+    struct Slots {
+        address owner;
+        uint32 since;
+        uint32 withdrawableFrom;
+        bool escaped;
+        uint64 deposit;
+        uint64 paid;
+        uint64 announced;
+        uint64 spare;
+    }
+
+    /* ------------------------------------------------ IMMUTABLES --------------------------------------------- */
+
+    /// @notice The currency.
+    IERC20 public immutable token;
+    /// @notice The ledger whose final headers are paid.
+    IClearingLedger public immutable ledger;
+    /// @notice Who admits participants, and can do nothing else.
+    address public immutable registrar;
+
+    /* ------------------------------------------------ STORAGE ------------------------------------------------ */
+
+    mapping(uint256 index => Slots slots) private _accounts;
+
+    /* ------------------------------------------------ CONSTRUCTOR -------------------------------------------- */
+
+    /// @notice Bind the escrow to its currency, ledger and registrar.
+    /// @param token_ The currency.
+    /// @param ledger_ The ledger.
+    /// @param registrar_ Who admits participants.
+    constructor(IERC20 token_, IClearingLedger ledger_, address registrar_) {
+        token = token_;
+        ledger = ledger_;
+        registrar = registrar_;
+    }
+
+    /* ------------------------------------------------ IN ----------------------------------------------------- */
+
+    /// @inheritdoc ISettlementEscrow
+    function register(address owner, uint32 index, uint64 amount) external {
+        if (msg.sender != registrar) revert Escrow_Unauthorised();
+        _register(owner, index, amount, ledger.head() + 1);
+        if (amount != 0) token.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// @inheritdoc ISettlementEscrow
+    function registerMany(address[] calldata owners, uint32 firstIndex, uint64 amount) external {
+        if (msg.sender != registrar) revert Escrow_Unauthorised();
+        uint32 since = ledger.head() + 1;
+        for (uint32 i = 0; i < owners.length; ++i) {
+            _register(owners[i], firstIndex + i, amount, since);
+        }
+        if (amount != 0) token.safeTransferFrom(msg.sender, address(this), owners.length * amount);
+    }
+
+    /// @inheritdoc ISettlementEscrow
+    function deposit(uint32 index, uint64 amount) external {
+        _deposit(index, amount);
+    }
+
+    /// @inheritdoc ISettlementEscrow
+    function depositWithPermit(uint32 index, uint64 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
+        // Someone may have used the permit already; then the allowance is there and the transfer decides.
+        try IERC20Permit(address(token)).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
+        _deposit(index, amount);
+    }
+
+    /* ------------------------------------------------ OUT ---------------------------------------------------- */
+
+    /// @inheritdoc ISettlementEscrow
+    function claim(HeaderEvidence calldata header, LeafEvidence calldata leaf) external returns (uint64 amount) {
+        uint32 interval = ledger.requireFinal(header);
+        address owner;
+        (owner, amount) = _claim(interval, header.payload.stateRoot(), leaf);
+        if (amount == 0) revert Escrow_NothingDue();
+        token.safeTransfer(owner, amount);
+    }
+
+    /// @inheritdoc ISettlementEscrow
+    function claimMany(HeaderEvidence calldata header, LeafEvidence[] calldata leaves)
+        external
+        returns (uint64 amount)
+    {
+        uint32 interval = ledger.requireFinal(header);
+        bytes32 root = header.payload.stateRoot();
+        for (uint256 i = 0; i < leaves.length; ++i) {
+            (address owner, uint64 part) = _claim(interval, root, leaves[i]);
+            if (part != 0) {
+                amount += part;
+                token.safeTransfer(owner, part);
+            }
+        }
+    }
+
+    /// @inheritdoc ISettlementEscrow
+    function announceWithdrawal(uint32 index, uint64 amount) external {
+        Slots storage a = _open(index);
+        if (msg.sender != a.owner) revert Escrow_Unauthorised();
+        if (amount > a.deposit) revert Escrow_BeyondDeposit();
+        // Orders may be fixed for the two intervals after the head, but for no later one.
+        uint32 from = ledger.head() + 3;
+        a.announced = amount;
+        a.withdrawableFrom = from;
+        emit WithdrawalAnnounced(index, amount, from);
+    }
+
+    /// @inheritdoc ISettlementEscrow
+    function withdraw(HeaderEvidence calldata header, LeafEvidence calldata leaf) external returns (uint64 amount) {
+        uint32 interval = ledger.requireFinal(header);
+        uint32 index = _leafIndex(header.payload.stateRoot(), leaf);
+        Slots storage a = _open(index);
+        amount = a.announced;
+        if (amount == 0 || interval < a.withdrawableFrom) revert Escrow_NotReleased();
+        uint64 owed = _owed(a, leaf.record);
+        if (amount > owed) amount = owed;
+        if (amount > a.deposit) amount = a.deposit;
+        a.announced = 0;
+        a.deposit -= amount;
+        emit Withdrawn(index, amount);
+        token.safeTransfer(a.owner, amount);
+    }
+
+    /// @inheritdoc ISettlementEscrow
+    function escape(HeaderEvidence calldata header, uint32 index, LeafEvidence calldata leaf)
+        external
+        returns (uint64 amount)
+    {
+        if (!ledger.escapable()) revert Escrow_NotEscapable();
+        if (ledger.requireHeader(header) != ledger.head()) revert Escrow_NotLastHeader();
+        bytes32 root = header.payload.stateRoot();
+        Slots storage a = _open(index);
+        if (leaf.record.length == 0) {
+            if (Trees.plainRoot(Trees.EMPTY_LEAF, index, leaf.path) != root) revert Escrow_WrongLeaf();
+            amount = a.deposit;
+        } else {
+            if (_leafIndex(root, leaf) != index) revert Escrow_WrongLeaf();
+            amount = _owed(a, leaf.record);
+        }
+        _leave(a, index, amount);
+    }
+
+    /// @inheritdoc ISettlementEscrow
+    function escapeUnlisted(uint32 index) external returns (uint64 amount) {
+        if (!ledger.escapable()) revert Escrow_NotEscapable();
+        Slots storage a = _open(index);
+        if (a.since <= ledger.head()) revert Escrow_WrongLeaf();
+        amount = a.deposit;
+        _leave(a, index, amount);
+    }
+
+    /* ------------------------------------------------ GETTERS ------------------------------------------------ */
+
+    /// @inheritdoc ISettlementEscrow
+    function account(uint32 index) external view returns (Account memory) {
+        Slots storage a = _accounts[index];
+        return Account(a.owner, a.since, a.withdrawableFrom, a.deposit, a.paid, a.announced, a.escaped);
+    }
+
+    /// @inheritdoc ISettlementEscrow
+    function ownerOf(uint32 index) external view returns (address) {
+        return _accounts[index].owner;
+    }
+
+    /* ------------------------------------------------ INTERNAL ----------------------------------------------- */
+
+    function _register(address owner, uint32 index, uint64 amount, uint32 since) private {
+        if (owner == address(0) || _accounts[index].owner != address(0)) revert Escrow_CannotRegister(index);
+        // The spare 1 keeps the second slot in use for life, so that no later step pays for a new one.
+        _accounts[index] = Slots(owner, since, 0, false, amount, 0, 0, 1);
+        emit Registered(index, owner);
+        if (amount != 0) emit Deposited(index, amount);
+    }
+
+    function _deposit(uint32 index, uint64 amount) private {
+        _open(index).deposit += amount;
+        emit Deposited(index, amount);
+        token.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// @dev Book what is due; the caller pays. Earnings are paid only beyond what was paid before.
+    function _claim(uint32 interval, bytes32 root, LeafEvidence calldata leaf)
+        private
+        returns (address owner, uint64 amount)
+    {
+        uint32 index = _leafIndex(root, leaf);
+        Slots storage a = _open(index);
+        owner = a.owner;
+        (uint256 credit, uint256 debit) = _counters(leaf.record);
+        uint256 spent = debit + a.paid;
+        if (credit > spent) {
+            amount = uint64(credit - spent);
+            a.paid += amount;
+            emit Claimed(index, interval, amount);
+        }
+    }
+
+    function _leave(Slots storage a, uint32 index, uint64 amount) private {
+        a.escaped = true;
+        a.deposit = 0;
+        a.announced = 0;
+        emit Escaped(index, amount);
+        token.safeTransfer(a.owner, amount);
+    }
+
+    function _open(uint32 index) private view returns (Slots storage a) {
+        a = _accounts[index];
+        if (a.owner == address(0) || a.escaped) revert Escrow_NotRegistered(index);
+    }
+
+    /// @dev Check that a leaf is in a state tree at the place of its own registration number.
+    function _leafIndex(bytes32 root, LeafEvidence calldata leaf) private pure returns (uint32 index) {
+        if (leaf.record.length != Records.STATE_LENGTH) revert Escrow_WrongLeaf();
+        index = uint32(Records.number(leaf.record, 0, 4));
+        if (Trees.plainRoot(Trees.leaf(Records.KIND_STATE, leaf.record), index, leaf.path) != root) {
+            revert Escrow_WrongLeaf();
+        }
+    }
+
+    function _counters(bytes calldata record) private pure returns (uint256 credit, uint256 debit) {
+        credit = Records.number(record, 41, 8);
+        debit = Records.number(record, 49, 8);
+    }
+
+    /// @dev deposit + credit - debit - paid, or 0 where a participant owes more than it deposited.
+    function _owed(Slots storage a, bytes calldata record) private view returns (uint64) {
+        (uint256 credit, uint256 debit) = _counters(record);
+        uint256 assets = a.deposit + credit;
+        uint256 spent = debit + a.paid;
+        if (assets <= spent) return 0;
+        uint256 owed = assets - spent;
+        return owed > type(uint64).max ? type(uint64).max : uint64(owed);
+    }
+}

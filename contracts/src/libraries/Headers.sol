@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title Fields of a header payload
+/// @notice The byte layout of docs/protocol.md, section 4. Callers check the length once; the getters do not.
+library Headers {
+    uint256 internal constant LENGTH = 436;
+
+    function interval(bytes calldata p) internal pure returns (uint32) {
+        return uint32(_number(p, 0, 4));
+    }
+
+    function ordersRoot(bytes calldata p) internal pure returns (bytes32) {
+        return _word(p, 4);
+    }
+
+    function allocationRoot(bytes calldata p) internal pure returns (bytes32) {
+        return _word(p, 36);
+    }
+
+    function preStateRoot(bytes calldata p) internal pure returns (bytes32) {
+        return _word(p, 68);
+    }
+
+    function stateRoot(bytes calldata p) internal pure returns (bytes32) {
+        return _word(p, 100);
+    }
+
+    function contractsRoot(bytes calldata p) internal pure returns (bytes32) {
+        return _word(p, 132);
+    }
+
+    function busVectorHash(bytes calldata p) internal pure returns (bytes32) {
+        return _word(p, 164);
+    }
+
+    function sharesRoot(bytes calldata p) internal pure returns (bytes32) {
+        return _word(p, 228);
+    }
+
+    function policyHash(bytes calldata p) internal pure returns (bytes32) {
+        return _word(p, 260);
+    }
+
+    function gridVersion(bytes calldata p) internal pure returns (uint32) {
+        return uint32(_number(p, 292, 4));
+    }
+
+    function seed(bytes calldata p) internal pure returns (bytes32) {
+        return _word(p, 296);
+    }
+
+    function requested(bytes calldata p) internal pure returns (uint256) {
+        return _number(p, 360, 8);
+    }
+
+    function served(bytes calldata p) internal pure returns (uint256) {
+        return _number(p, 368, 8);
+    }
+
+    function offered(bytes calldata p) internal pure returns (uint256) {
+        return _number(p, 376, 8);
+    }
+
+    function dispatched(bytes calldata p) internal pure returns (uint256) {
+        return _number(p, 384, 8);
+    }
+
+    function creditSum(bytes calldata p) internal pure returns (uint256) {
+        return _number(p, 392, 8);
+    }
+
+    function debitSum(bytes calldata p) internal pure returns (uint256) {
+        return _number(p, 400, 8);
+    }
+
+    function pot(bytes calldata p) internal pure returns (uint256) {
+        return _number(p, 408, 8);
+    }
+
+    function shortfall(bytes calldata p) internal pure returns (uint256) {
+        return _number(p, 416, 8);
+    }
+
+    function forcedCursor(bytes calldata p) internal pure returns (uint64) {
+        return uint64(_number(p, 428, 8));
+    }
+
+    /// @notice Hash of a header: `H(previous ‖ H(domainHash ‖ payload))`.
+    /// @param domainHash Hash of version, chain, ledger and market.
+    /// @param previousHash Hash of the header before it.
+    /// @param p The payload.
+    /// @return headerHash The hash.
+    function hash(bytes32 domainHash, bytes32 previousHash, bytes calldata p)
+        internal
+        pure
+        returns (bytes32 headerHash)
+    {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, domainHash)
+            calldatacopy(add(free, 0x20), p.offset, p.length)
+            mstore(0x20, keccak256(free, add(p.length, 0x20)))
+            mstore(0, previousHash)
+            headerHash := keccak256(0, 0x40)
+        }
+    }
+
+    function _word(bytes calldata p, uint256 offset) private pure returns (bytes32 value) {
+        assembly ("memory-safe") {
+            value := calldataload(add(p.offset, offset))
+        }
+    }
+
+    function _number(bytes calldata p, uint256 offset, uint256 size) private pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := shr(sub(256, shl(3, size)), calldataload(add(p.offset, offset)))
+        }
+    }
+}

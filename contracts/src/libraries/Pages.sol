@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title Data kept as contract code
+/// @notice A page is a contract whose code is one STOP byte and then data. Pages of one writer are found by its creation
+/// nonce (EIP-161: a contract's first creation has nonce 1), so nothing about them needs storage.
+library Pages {
+    /// @notice Data bytes of a full page: the code size limit of EIP-170 less the STOP byte.
+    uint256 internal constant CAPACITY = 24_575;
+
+    /// @notice Write data into a new page.
+    /// @param data At most CAPACITY bytes.
+    /// @return page Its address, 0 if it could not be created.
+    function write(bytes memory data) internal returns (address page) {
+        // PUSH2 length+1, DUP1, PUSH1 10, RETURNDATASIZE, CODECOPY, RETURNDATASIZE, RETURN: returns what follows it.
+        bytes memory code =
+            abi.encodePacked(hex"61", uint16(data.length + 1), hex"80600a3d393df3", uint8(0), data);
+        assembly ("memory-safe") {
+            page := create(0, add(code, 0x20), mload(code))
+        }
+    }
+
+    /// @notice Where a writer's page lies.
+    /// @param writer The writing contract.
+    /// @param nonce Its creation nonce, 1 to 2^24 - 1.
+    /// @return page The address, whether or not anything has been created there.
+    function locate(address writer, uint256 nonce) internal pure returns (address page) {
+        // CREATE takes the hash of the recursive-length-prefix list [writer, nonce].
+        bytes memory list;
+        if (nonce < 0x80) {
+            list = abi.encodePacked(hex"d694", writer, uint8(nonce));
+        } else if (nonce < 0x100) {
+            list = abi.encodePacked(hex"d794", writer, hex"81", uint8(nonce));
+        } else if (nonce < 0x10000) {
+            list = abi.encodePacked(hex"d894", writer, hex"82", uint16(nonce));
+        } else {
+            list = abi.encodePacked(hex"d994", writer, hex"83", uint24(nonce));
+        }
+        page = address(uint160(uint256(keccak256(list))));
+    }
+
+    /// @notice Read data that run over consecutive pages of a writer.
+    /// @param writer The writing contract.
+    /// @param nonce Creation nonce of the first page.
+    /// @param from Where to start in the data.
+    /// @param length How many bytes.
+    /// @return data The bytes; zeros beyond what was written.
+    function read(address writer, uint256 nonce, uint256 from, uint256 length) internal view returns (bytes memory data) {
+        data = new bytes(length);
+        uint256 to;
+        assembly ("memory-safe") {
+            to := add(data, 0x20)
+        }
+        copy(writer, nonce, from, length, to);
+    }
+
+    /// @notice Copy data that run over consecutive pages of a writer into memory that the caller has reserved.
+    /// @param writer The writing contract.
+    /// @param nonce Creation nonce of the first page.
+    /// @param from Where to start in the data.
+    /// @param length How many bytes.
+    /// @param to The memory address.
+    function copy(address writer, uint256 nonce, uint256 from, uint256 length, uint256 to) internal view {
+        nonce += from / CAPACITY;
+        from %= CAPACITY;
+        while (length != 0) {
+            uint256 part = CAPACITY - from;
+            if (part > length) part = length;
+            address page = locate(writer, nonce);
+            assembly ("memory-safe") {
+                extcodecopy(page, to, add(from, 1), part)
+            }
+            to += part;
+            length -= part;
+            from = 0;
+            ++nonce;
+        }
+    }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Records} from "./Records.sol";
+
+/// @title The packed policy
+/// @notice docs/protocol.md, section 6. Proofs that need the policy bring it along and are held to its hash.
+library Policies {
+    uint256 internal constant LENGTH = 61;
+
+    /// @notice Thrown when the bytes are not the policy whose hash was committed.
+    error Policies_WrongPolicy();
+
+    /// @notice The parameters of the mechanism; prices in ticks, fractions in ppb.
+    struct Policy {
+        uint256 pCap;
+        uint256 v;
+        uint256 kappa;
+        uint256 wS;
+        uint256 kMax;
+        uint256 essentialRank;
+        uint256 gamma;
+        uint256 tau;
+        uint256 beta;
+        uint256 pLo;
+        uint256 pHi;
+    }
+
+    /// @notice Decode a policy and hold it to its hash.
+    /// @param packed The packed policy.
+    /// @param expected The committed hash.
+    /// @return p The policy.
+    function open(bytes calldata packed, bytes32 expected) internal pure returns (Policy memory p) {
+        if (packed.length != LENGTH || keccak256(abi.encodePacked(uint8(0x0a), packed)) != expected) {
+            revert Policies_WrongPolicy();
+        }
+        p.pCap = Records.number(packed, 6, 4);
+        p.v = Records.number(packed, 10, 4);
+        p.kappa = Records.number(packed, 14, 4);
+        p.wS = Records.number(packed, 18, 4);
+        p.kMax = Records.number(packed, 22, 4);
+        p.essentialRank = Records.number(packed, 26, 1);
+        p.gamma = Records.number(packed, 27, 8);
+        p.tau = Records.number(packed, 35, 8);
+        p.beta = Records.number(packed, 43, 4);
+        p.pLo = Records.number(packed, 47, 4);
+        p.pHi = Records.number(packed, 51, 4);
+    }
+}
