@@ -99,7 +99,7 @@ class _Orders:
             q=q,
             pa=pa.astype(np.float64),
             bottom=pa << PRICE_FRACTION_BITS,
-            width=(pb - pa) << PRICE_FRACTION_BITS,
+            width=np.maximum(pb - pa, 1) << PRICE_FRACTION_BITS,
             demand=demand.astype(np.float64),
         )
 

@@ -132,7 +132,7 @@ def check_network(grid: Grid, certificate: Certificate) -> NetworkCheck:
             continue
         flow = flows[line]
         from_full = abs(abs(flow) - _WH * (limits[line] - margins[line]))
-        if price == 0 or from_full > _WH * margins[line] or (price > 0) != (flow > 0):
+        if price * flow <= 0 or from_full > _WH * margins[line]:
             violations.append(f"line price: {price} on line {line}, which carries {flow}/256 Wh")
 
     injection = tuple((net + _HALF_WH) >> FLOW_FRACTION_BITS for net in net_flow)

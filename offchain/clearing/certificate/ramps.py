@@ -30,7 +30,8 @@ class Ramps:
         supply: bool[k], True where the order sells.
         q_wh: int64[k], Wh, 0 ... ``MAX_ORDER_WH``.
         pa_ticks: int64[k], the lower end of the ramp.
-        pb_ticks: int64[k], the upper end, 1 ... ``MAX_RAMP_TICKS`` above the lower.
+        pb_ticks: int64[k], the upper end, 1 ... ``MAX_RAMP_TICKS`` above the lower; a row without energy
+            may have no width.
     """
 
     bus: npt.NDArray[np.int32]
@@ -60,7 +61,8 @@ class Ramps:
         _within("bus", self.bus, 0, n_bus - 1)
         _within("q_wh", self.q_wh, 0, MAX_ORDER_WH)
         _within("pa_ticks", self.pa_ticks, -MAX_TICKS, MAX_TICKS - 1)
-        _within("pb_ticks - pa_ticks", self.pb_ticks - self.pa_ticks, 1, MAX_RAMP_TICKS)
+        width = self.pb_ticks - self.pa_ticks
+        _within("pb_ticks - pa_ticks", np.where(self.q_wh == 0, width + 1, width), 1, MAX_RAMP_TICKS)
 
 
 def _within(name: str, column: npt.NDArray[np.signedinteger], low: int, high: int) -> None:
@@ -118,7 +120,7 @@ def responses(ramps: Ramps, price: Int64Array) -> Int64Array:
     distance = np.where(ramps.supply, inside - bottom, top - inside)
     # q < 2^30 and distance <= top - bottom < 2^33: the product fits, and // floors a number
     # that is not negative, as the contracts do.
-    return ramps.q_wh * distance // (top - bottom)
+    return ramps.q_wh * distance // np.maximum(top - bottom, 1)
 
 
 def brackets(ramps: Ramps, price: Int64Array) -> tuple[Int64Array, Int64Array]:
