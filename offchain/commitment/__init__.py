@@ -1,0 +1,1 @@
+"""What is committed: typed hashes, trees and their paths, the header, the published bundle."""

@@ -1,0 +1,212 @@
+"""A cleared interval with everything that is committed and published of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from offchain.commitment.allocation import SUM_NAMES, BusTrees, UpperTree
+from offchain.commitment.bundle import write_body, write_bundle
+from offchain.commitment.hashing import Table, record_salts
+from offchain.commitment.header import (
+    NO_READINGS_ROOT,
+    Domain,
+    Header,
+    bus_vector_hash,
+    require_bytes,
+)
+from offchain.commitment.trees import PlainTree
+from offchain.keccak import keccak
+from offchain.market.rules import Clears, Market, Outcome, apply_rules
+from offchain.orders.table import OrderTable
+from offchain.records import BUS, KIND_ALLOCATION, KIND_ORDER, KIND_STATE
+from offchain.units import PPB
+
+SALT_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, eq=False)
+class MarketState:
+    """A market and what has been committed of it.
+
+    Attributes:
+        market: the market itself.
+        domain: what its hashes are bound to.
+        grid_version: number under which its grid is registered.
+        header_hash: of the last interval, or of the genesis.
+        forced_cursor: how many forced orders have been taken up.
+        state_tree: over ``market.state``.
+        contracts_tree: over ``market.contracts``.
+        shares_tree: over ``market.shares``.
+    """
+
+    market: Market
+    domain: Domain
+    grid_version: int
+    header_hash: bytes
+    forced_cursor: int
+    state_tree: PlainTree
+    contracts_tree: PlainTree
+    shares_tree: PlainTree
+
+    @property
+    def interval(self) -> int:
+        """The last interval cleared, 0 before the first."""
+        return self.market.interval
+
+
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """An interval as it is posted, published and proved from.
+
+    Attributes:
+        outcome: what the rules made of it.
+        orders: records.ORDER, as cleared.
+        allocation: records.ALLOCATION[N], with salts.
+        buses: records.BUS[n].
+        header: what is posted.
+        header_hash: its hash.
+        certificate: packed, posted with it.
+        bundle: what is published.
+        orders_tree: over the orders.
+        bus_trees: over each bus's participants.
+        upper_tree: over the buses.
+        before: the market before the interval.
+        state: the market after it, where the next one starts.
+    """
+
+    outcome: Outcome
+    orders: Table
+    allocation: Table
+    buses: Table
+    header: Header
+    header_hash: bytes
+    certificate: bytes
+    bundle: bytes
+    orders_tree: PlainTree
+    bus_trees: BusTrees
+    upper_tree: UpperTree
+    before: MarketState
+    state: MarketState
+
+    @property
+    def payload(self) -> bytes:
+        """The posted header payload."""
+        return self.header.packed()
+
+
+def clear_interval(
+    state: MarketState, orders: OrderTable, seed: bytes, salt_key: bytes, clearer: Clears
+) -> Interval:
+    """Clear, settle and commit one interval.
+
+    Args:
+        state: before the interval.
+        orders: records.ORDER, one row at most per participant, ascending, signatures checked.
+        seed: of the draw, 32 bytes.
+        salt_key: secret of this interval's salts, 32 bytes.
+        clearer: of the market's grid.
+
+    Raises:
+        InputError: orders, seed or salt key are not admissible; nothing was changed.
+        ClearwattError: the clearing failed.
+    """
+    require_bytes("salt_key", salt_key, SALT_KEY_BYTES)
+    return commit(state, apply_rules(state.market, orders, seed, clearer), orders, seed, salt_key)
+
+
+def commit(
+    before: MarketState, outcome: Outcome, orders: OrderTable, seed: bytes, salt_key: bytes
+) -> Interval:
+    """Hash, sign off and pack what the rules made of an interval; arguments as `clear_interval`."""
+    market = before.market
+    index = market.contracts["index"]
+    n = len(index)
+    allocation = outcome.allocation.copy()
+    allocation["salt"] = record_salts(salt_key, KIND_ALLOCATION, index)
+    table = outcome.market.state.copy()
+    table["salt"] = record_salts(salt_key, KIND_STATE, index)
+    state_tree = PlainTree.of_table(KIND_STATE, table, n)
+    orders_tree = PlainTree.of_table(KIND_ORDER, orders, n)
+    bus_trees = BusTrees.of(market.shape.layout, allocation, salt_key)
+    buses = _buses(outcome, bus_trees)
+    upper_tree = UpperTree.of(market.shape.layout, buses)
+    certificate = outcome.clearing.certificate.packed()
+    body = write_body(
+        interval=outcome.market.interval,
+        grid_version=before.grid_version,
+        previous_hash=before.header_hash,
+        salt_key=salt_key,
+        tables={
+            "orders": orders,
+            "allocation": allocation,
+            "state": table,
+            "contracts": market.contracts,
+            "shares": market.shares,
+        },
+        certificate=certificate,
+    )
+    injections = (buses["dispatched"].astype(np.int64) - buses["served"].astype(np.int64)).tolist()
+    sums = upper_tree.sums
+    header = Header(
+        interval=outcome.market.interval,
+        orders_root=orders_tree.root,
+        allocation_root=upper_tree.root,
+        pre_state_root=before.state_tree.root,
+        state_root=state_tree.root,
+        contracts_root=before.contracts_tree.root,
+        bus_vector_hash=bus_vector_hash(certificate, injections),
+        meter_root=NO_READINGS_ROOT,
+        shares_root=before.shares_tree.root,
+        policy_hash=market.policy.hash(),
+        grid_version=before.grid_version,
+        seed=seed,
+        bundle_hash=keccak(body),
+        requested=sums["requested"],
+        served=sums["served"],
+        offered=sums["offered"],
+        dispatched=sums["dispatched"],
+        credit_sum=sums["credit"],
+        debit_sum=sums["debit"],
+        pot=outcome.payments.pot,
+        shortfall=outcome.payments.shortfall,
+        imbalance_scale_ppb=PPB,
+        forced_cursor=before.forced_cursor,
+    )
+    header_hash = header.hash(before.domain.hash(), before.header_hash)
+    after = replace(
+        before,
+        market=replace(outcome.market, state=table),
+        header_hash=header_hash,
+        state_tree=state_tree,
+    )
+    return Interval(
+        outcome=outcome,
+        orders=orders,
+        allocation=allocation,
+        buses=buses,
+        header=header,
+        header_hash=header_hash,
+        certificate=certificate,
+        bundle=write_bundle(body, header),
+        orders_tree=orders_tree,
+        bus_trees=bus_trees,
+        upper_tree=upper_tree,
+        before=before,
+        state=after,
+    )
+
+
+def _buses(outcome: Outcome, trees: BusTrees) -> Table:
+    """The record of every bus, in bus order."""
+    n = len(trees.roots)
+    table = np.zeros(n, dtype=BUS)
+    table["bus"], table["depth"] = np.arange(n), trees.layout.depth
+    table["price_ticks"] = outcome.bus_price_ticks
+    certificate = outcome.clearing.certificate
+    table["theta"], table["pi"] = certificate.theta, certificate.pi
+    for at, name in enumerate(SUM_NAMES):
+        table[name] = trees.sums[:, at]
+    table["root"] = trees.roots.view("V32").ravel()
+    return table
