@@ -14,8 +14,8 @@ import {HeaderEvidence} from "./types/Evidence.sol";
 /// @title ClearingLedger
 /// @notice See IClearingLedger.
 ///
-/// A ring slot holds `digest (28 bytes) ‖ postedAt u32` with digest = first 28 bytes of `H(headerHash ‖ stateRoot)`. Two
-/// headers with one digest of 224 bits take 2^112 hashes to find.
+/// A ring slot holds `digest (28 bytes) ‖ postedAt u32` with digest = first 28 bytes of `H(headerHash ‖ stateRoot)`.
+/// Two headers with one digest of 224 bits take 2^112 hashes to find.
 contract ClearingLedger is IClearingLedger, OrderLog {
     using Headers for bytes;
 
@@ -23,7 +23,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     /// @param operator The signer that posted last; address 0 if it must be looked up.
     /// @param head The newest interval with a header.
     /// @param gridVersion The grid in force.
-    /// @param restartedAt Time of the deployment or of the last void: the next deadline counts from there at the earliest.
+    /// @param restartedAt Time of the deployment or of the last void; the next deadline is not counted from earlier.
     /// @param frozen Whether posting has ended for good.
     struct Status {
         address operator;
@@ -35,10 +35,9 @@ contract ClearingLedger is IClearingLedger, OrderLog {
 
     /* ------------------------------------------------ CONSTANTS ---------------------------------------------- */
 
-    bytes32 private constant DOMAIN_TYPEHASH = keccak256(
-        "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)"
-    );
-    bytes32 private constant HEADER_TYPEHASH = keccak256("Header(bytes32 headerHash)");
+    bytes32 private constant _DOMAIN_TYPEHASH =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)");
+    bytes32 private constant _HEADER_TYPEHASH = keccak256("Header(bytes32 headerHash)");
 
     /* ------------------------------------------------ IMMUTABLES --------------------------------------------- */
 
@@ -107,9 +106,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         );
         domainHash = keccak256(abi.encode(uint256(1), block.chainid, address(this), marketId));
         domainSeparator = keccak256(
-            abi.encode(
-                DOMAIN_TYPEHASH, keccak256("clearwatt"), keccak256("1"), block.chainid, address(this), marketId
-            )
+            abi.encode(_DOMAIN_TYPEHASH, keccak256("clearwatt"), keccak256("1"), block.chainid, address(this), marketId)
         );
         genesisHash = keccak256(abi.encodePacked(uint8(0x08), domainHash, c.genesisStateRoot));
         _status = Status(address(0), 0, uint24(c.gridVersion), uint32(block.timestamp), false);
@@ -134,7 +131,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         if (signatures_.length + 1 < signatures) revert Ledger_TooFewSignatures();
         bytes32 headerHash = _post(previousHash, payload, certificate);
         bytes32 digest =
-            MessageHashUtils.toTypedDataHash(domainSeparator, keccak256(abi.encode(HEADER_TYPEHASH, headerHash)));
+            MessageHashUtils.toTypedDataHash(domainSeparator, keccak256(abi.encode(_HEADER_TYPEHASH, headerHash)));
         address last = address(0);
         for (uint256 i = 0; i < signatures_.length; ++i) {
             address signer = ECDSA.recover(digest, signatures_[i]);
@@ -279,17 +276,17 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         }
     }
 
-    /// @inheritdoc OrderLog
+    /// @notice See OrderLog.
     function _admitOrders() internal view override returns (uint32) {
         return _admit().head;
     }
 
-    /// @inheritdoc OrderLog
+    /// @notice See OrderLog.
     function _ring() internal view override returns (uint32) {
         return ringSize;
     }
 
-    /// @inheritdoc OrderLog
+    /// @notice See OrderLog.
     function _beacon() internal view override returns (address) {
         return beacon;
     }

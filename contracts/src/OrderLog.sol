@@ -6,10 +6,10 @@ import {IOrderLog} from "./interfaces/IOrderLog.sol";
 /// @title OrderLog
 /// @notice See IOrderLog. The part of the ledger that a void never rolls back.
 ///
-/// One slot of a ring per interval, overwritten in place: `digest (27 bytes) ‖ lap u8 ‖ committedAt u32`. While the seed
-/// is awaited the digest is the root's first 27 bytes; afterwards `committedAt` is 0 and the digest is that of those 27
-/// bytes and the seed. The lap (interval / ring size, plus one, modulo 256) tells an interval's entry from what the lap
-/// before left in the slot. Two inputs with one digest of 216 bits take 2^108 hashes to find.
+/// One slot of a ring per interval, overwritten in place: `digest (27 bytes) ‖ lap u8 ‖ committedAt u32`. While the
+/// seed is awaited the digest is the root's first 27 bytes; afterwards `committedAt` is 0 and the digest is that of
+/// those 27 bytes and the seed. The lap (interval / ring size, plus one, modulo 256) tells an interval's entry from
+/// what the lap before left in the slot. Two inputs with one digest of 216 bits take 2^108 hashes to find.
 abstract contract OrderLog is IOrderLog {
     mapping(uint256 slot => uint256 entry) private _inputs;
 
@@ -44,7 +44,7 @@ abstract contract OrderLog is IOrderLog {
         return _inputs[interval % _ring()] == _pack(_digest(ordersRoot, seed), interval, 0);
     }
 
-    /// @dev Forget the inputs of an interval, so that corrected orders can be committed.
+    /// @notice Forget the inputs of an interval, so that corrected orders can be committed.
     /// @param interval The interval.
     function _reopenOrders(uint32 interval) internal {
         // Not 0: a slot once used is never cleared, so that no later interval pays for a new one.
@@ -52,14 +52,14 @@ abstract contract OrderLog is IOrderLog {
         emit OrdersReopened(interval);
     }
 
-    /// @dev Check that the sender may commit orders now.
+    /// @notice Check that the sender may commit orders now.
     /// @return The newest interval with a header.
     function _admitOrders() internal virtual returns (uint32);
 
-    /// @dev Number of intervals kept, more than 2.
+    /// @notice Number of intervals kept, more than 2.
     function _ring() internal view virtual returns (uint32);
 
-    /// @dev The only account that may bring seeds.
+    /// @notice The only account that may bring seeds.
     function _beacon() internal view virtual returns (address);
 
     function _pack(bytes32 digest, uint32 interval, uint32 committedAt) private view returns (uint256) {

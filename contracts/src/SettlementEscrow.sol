@@ -12,7 +12,8 @@ import {Trees} from "./libraries/Trees.sol";
 import {HeaderEvidence, LeafEvidence} from "./types/Evidence.sol";
 
 /// @title SettlementEscrow
-/// @notice See ISettlementEscrow. Nothing here can stop a participant from being paid: there is no pause and no owner.
+/// @notice See ISettlementEscrow. Nothing here can stop a participant from being paid: there is no pause and no
+/// owner.
 contract SettlementEscrow is ISettlementEscrow {
     using SafeERC20 for IERC20;
     using Headers for bytes;
@@ -81,6 +82,7 @@ contract SettlementEscrow is ISettlementEscrow {
     /// @inheritdoc ISettlementEscrow
     function depositWithPermit(uint32 index, uint64 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
         // Someone may have used the permit already; then the allowance is there and the transfer decides.
+        // solhint-disable-next-line no-empty-blocks
         try IERC20Permit(address(token)).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         _deposit(index, amount);
     }

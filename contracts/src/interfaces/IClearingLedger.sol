@@ -5,9 +5,9 @@ import {HeaderEvidence} from "../types/Evidence.sol";
 import {IOrderLog} from "./IOrderLog.sol";
 
 /// @title The chain of interval headers
-/// @notice One header per interval. The ledger checks what concerns the header alone and, when eager, the physics of the
-/// grid; everything about one participant is disproved within the window by FaultProofs. A header whose window has
-/// passed is final and cannot be voided.
+/// @notice One header per interval. The ledger checks what concerns the header alone and, when eager, the physics of
+/// the grid; everything about one participant is disproved within the window by FaultProofs. A header whose window
+/// has passed is final and cannot be voided.
 interface IClearingLedger is IOrderLog {
     /// @notice What a ledger is deployed with; none of it ever changes.
     /// @param registry The grid registry.
@@ -106,7 +106,8 @@ interface IClearingLedger is IOrderLog {
     /// @param previousHash Hash of the header before it.
     /// @param payload The 436 bytes of the header.
     /// @param certificate The network certificate; empty when the ledger is not eager.
-    /// @param signatures EIP-712 signatures of `Header(bytes32 headerHash)`, 65 bytes each, in ascending order of signer.
+    /// @param signatures EIP-712 signatures of `Header(bytes32 headerHash)`, 65 bytes each, in ascending order of
+    /// signer.
     function postSigned(
         bytes32 previousHash,
         bytes calldata payload,

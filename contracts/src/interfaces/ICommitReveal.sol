@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 import {IRandomnessBeacon} from "./IRandomnessBeacon.sol";
 
 /// @title Seeds from the hash chains of several parties
-/// @notice Party p draws a secret s_p, hashes it n times and commits the result. Each seed consumes the next preimage of
-/// every chain, so no party can choose a value after it has seen another's: it can only withhold. The seed is
+/// @notice Party p draws a secret s_p, hashes it n times and commits the result. Each seed consumes the next preimage
+/// of every chain, so no party can choose a value after it has seen another's: it can only withhold. The seed is
 /// `H(domainHash ‖ interval u32 ‖ preimage_0 ‖ preimage_1 ...)`, independent of block time and of who sends it.
 interface ICommitReveal is IRandomnessBeacon {
     /// @notice Emitted when the chains have advanced by one.

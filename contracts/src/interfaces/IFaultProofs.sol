@@ -4,9 +4,9 @@ pragma solidity 0.8.37;
 import {AllocationEvidence, HeaderEvidence} from "../types/Evidence.sol";
 
 /// @title One entry point per lie
-/// @notice Each function takes one header and the evidence of one fault in it. If the fault is there, the header and all
-/// after it are void and the bond is slashed; if not, the call reverts and changes nothing. No bond is asked of the
-/// prover. To own the reward, commit to the proof at least one block before sending it.
+/// @notice Each function takes one header and the evidence of one fault in it. If the fault is there, the header and
+/// all after it are void and the bond is slashed; if not, the call reverts and changes nothing. No bond is asked of
+/// the prover. To own the reward, commit to the proof at least one block before sending it.
 interface IFaultProofs {
     /// @notice Emitted when a fault has been proven.
     /// @param interval Interval of the voided header.

@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title The grids that certificates are checked against
-/// @notice Grid data never changes once registered. Each grid lies in code pages; its version is the creation nonce of
-/// its first page, so that a reader finds the pages by arithmetic instead of by storage.
+/// @notice Grid data never changes once registered. Each grid lies in code pages; its version is the creation nonce
+/// of its first page, so that a reader finds the pages by arithmetic instead of by storage.
 interface IGridRegistry {
     /// @notice Emitted when a grid has been written into code.
     /// @param version Number by which headers name the grid.

@@ -2,9 +2,9 @@
 pragma solidity 0.8.37;
 
 /// @title The log of orders roots and seeds
-/// @notice The root of an interval's orders is fixed before its seed can be known, and no void ever rolls it back; only
-/// a proven fault of the orders themselves opens it again. The clearing ledger is one with its log, so that posting
-/// reads both inputs of an interval from one slot.
+/// @notice The root of an interval's orders is fixed before its seed can be known, and no void ever rolls it back;
+/// only a proven fault of the orders themselves opens it again. The clearing ledger is one with its log, so that
+/// posting reads both inputs of an interval from one slot.
 interface IOrderLog {
     /// @notice Emitted when the orders of an interval are fixed.
     /// @param interval The interval.

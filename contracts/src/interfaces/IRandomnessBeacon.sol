@@ -2,7 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title Where seeds come from
-/// @notice An adapter brings exactly one seed per interval to the ledger, after the interval's orders are fixed there.
+/// @notice An adapter brings exactly one seed per interval to the ledger, after the interval's orders are fixed
+/// there.
 interface IRandomnessBeacon {
     /// @notice The ledger the seeds are for.
     function ledger() external view returns (address);

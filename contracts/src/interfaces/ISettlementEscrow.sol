@@ -4,9 +4,9 @@ pragma solidity 0.8.37;
 import {HeaderEvidence, LeafEvidence} from "../types/Evidence.sol";
 
 /// @title Deposits in, payments out
-/// @notice Every participant has a deposit and one cumulative number paid. A final state leaf says what it has earned and
-/// owes over its whole life, so one claim settles any number of intervals. For every participant
-/// `deposit + credit - debit - paid` is what the escrow still owes it.
+/// @notice Every participant has a deposit and one cumulative number paid. A final state leaf says what it has earned
+/// and owes over its whole life, so one claim settles any number of intervals. For every participant `deposit +
+/// credit - debit - paid` is what the escrow still owes it.
 interface ISettlementEscrow {
     /// @notice A participant's account, in micro.
     /// @param owner Who may act for it and is paid.
@@ -110,9 +110,7 @@ interface ISettlementEscrow {
     /// @param header The final header.
     /// @param leaves Their state leaves.
     /// @return amount What was paid in all.
-    function claimMany(HeaderEvidence calldata header, LeafEvidence[] calldata leaves)
-        external
-        returns (uint64 amount);
+    function claimMany(HeaderEvidence calldata header, LeafEvidence[] calldata leaves) external returns (uint64 amount);
 
     /// @notice Announce that part of a deposit is to be taken back (owner only). A new announcement replaces the old.
     /// @param index Registration number.

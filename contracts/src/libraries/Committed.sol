@@ -9,7 +9,8 @@ import {Trees} from "./Trees.sol";
 
 /// @title Evidence held to the header that commits to it
 /// @notice Every function reverts unless the evidence is under the header's root. Where a record lies is part of the
-/// evidence, not of the record: a leaf in the wrong place is judged like any other, and its place is a fault of its own.
+/// evidence, not of the record: a leaf in the wrong place is judged like any other, and its place is a fault of its
+/// own.
 library Committed {
     using Headers for bytes;
 

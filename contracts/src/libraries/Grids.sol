@@ -14,7 +14,6 @@ library Grids {
     uint256 internal constant LAYER = 11;
     /// @dev Above this a sum of 2^16 injections might leave 64 bits.
     uint256 internal constant MAX_LIMIT_WH = 2 ** 40;
-    uint256 internal constant MAX_SHIFT = 128;
 
     /// @notice Check that bytes are one well-formed grid inside the ranges that the network check needs.
     /// @param packed The bytes.
@@ -28,9 +27,7 @@ library Grids {
         if (buses == 0 || packed.length < holarchy + 3 + 2 * uint256(buses)) {
             revert IGridRegistry.GridRegistry_MalformedGrid();
         }
-        if (Records.number(packed, 4, 1) > MAX_SHIFT || Records.number(packed, 5, 1) != 0) {
-            revert IGridRegistry.GridRegistry_OutOfRange();
-        }
+        if (Records.number(packed, 5, 1) != 0) revert IGridRegistry.GridRegistry_OutOfRange();
         for (uint256 i = 0; i < lines; ++i) {
             _validateLine(Records.number(packed, HEAD + LINE * i, LINE), buses);
         }

@@ -7,9 +7,10 @@ import {Pages} from "./Pages.sol";
 /// @notice Rules 1 to 5 of docs/mechanism.md, section 4.
 ///
 /// Ranges, with the grid held to them by the registry (limit < 2^40 Wh, at most 2^16 lines and buses, everything else
-/// 64 bits wide): a product b (theta_from - theta_to) or b (pi_from - pi_to + mu) stays below 2^130; a flow that passes
-/// rule 2 is at most 2^48, a bus's sum of flows 2^64 and of stationarity terms 2^146; the weighted residual stays below
-/// 2^228. So no step can overflow 256 bits, and one word carries both sums of a bus: flows above bit 160, terms below.
+/// 64 bits wide): a product b (theta_from - theta_to) or b (pi_from - pi_to + mu) stays below 2^130; a flow that
+/// passes rule 2 is at most 2^48, a bus's sum of flows 2^64 and of stationarity terms 2^146; the weighted residual
+/// stays below 2^228. So no step can overflow 256 bits, and one word carries both sums of a bus: flows above bit 160,
+/// terms below.
 library Network {
     /// @notice Thrown when the version has no grid.
     error Network_UnknownGrid();

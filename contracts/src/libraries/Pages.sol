@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title Data kept as contract code
-/// @notice A page is a contract whose code is one STOP byte and then data. Pages of one writer are found by its creation
-/// nonce (EIP-161: a contract's first creation has nonce 1), so nothing about them needs storage.
+/// @notice A page is a contract whose code is one STOP byte and then data. Pages of one writer are found by its
+/// creation nonce (EIP-161: a contract's first creation has nonce 1), so nothing about them needs storage.
 library Pages {
     /// @notice Data bytes of a full page: the code size limit of EIP-170 less the STOP byte.
     uint256 internal constant CAPACITY = 24_575;
@@ -13,8 +13,7 @@ library Pages {
     /// @return page Its address, 0 if it could not be created.
     function write(bytes memory data) internal returns (address page) {
         // PUSH2 length+1, DUP1, PUSH1 10, RETURNDATASIZE, CODECOPY, RETURNDATASIZE, RETURN: returns what follows it.
-        bytes memory code =
-            abi.encodePacked(hex"61", uint16(data.length + 1), hex"80600a3d393df3", uint8(0), data);
+        bytes memory code = abi.encodePacked(hex"61", uint16(data.length + 1), hex"80600a3d393df3", uint8(0), data);
         assembly ("memory-safe") {
             page := create(0, add(code, 0x20), mload(code))
         }
@@ -45,7 +44,11 @@ library Pages {
     /// @param from Where to start in the data.
     /// @param length How many bytes.
     /// @return data The bytes; zeros beyond what was written.
-    function read(address writer, uint256 nonce, uint256 from, uint256 length) internal view returns (bytes memory data) {
+    function read(address writer, uint256 nonce, uint256 from, uint256 length)
+        internal
+        view
+        returns (bytes memory data)
+    {
         data = new bytes(length);
         uint256 to;
         assembly ("memory-safe") {

@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title Decoding of packed records
-/// @notice The byte layouts of docs/protocol.md, section 3; `offchain/records.py` is the same in Python. Quantities are
-/// widened to uint256, so that sums and products of a few of them cannot overflow.
+/// @notice The byte layouts of docs/protocol.md, section 3; `offchain/records.py` is the same in Python. Quantities
+/// are widened to uint256, so that sums and products of a few of them cannot overflow.
 library Records {
     uint8 internal constant KIND_ORDER = 1;
     uint8 internal constant KIND_ALLOCATION = 2;
@@ -101,7 +101,7 @@ library Records {
     /// @param record The record.
     /// @param offset Where the number starts.
     /// @param size How many bytes it has, 1 to 32.
-    /// @return value The number; bytes beyond the record read as those that follow in the calldata, so check lengths first.
+    /// @return value The number. Beyond the record it reads what follows in the calldata, so check lengths first.
     function number(bytes calldata record, uint256 offset, uint256 size) internal pure returns (uint256 value) {
         assembly ("memory-safe") {
             value := shr(sub(256, shl(3, size)), calldataload(add(record.offset, offset)))

@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title Hashes and paths of the committed trees
-/// @notice docs/protocol.md, section 2. The first byte of every preimage names its type and no hash is commutative, so
-/// neither an inner node nor a 64-byte record can pose as something else.
+/// @notice docs/protocol.md, section 2. The first byte of every preimage names its type and no hash is commutative,
+/// so neither an inner node nor a 64-byte record can pose as something else.
 library Trees {
     /// @notice Hash of the empty leaf, `H(0x04)`.
     bytes32 internal constant EMPTY_LEAF = keccak256(hex"04");

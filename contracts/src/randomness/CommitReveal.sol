@@ -6,8 +6,8 @@ import {ICommitReveal} from "../interfaces/ICommitReveal.sol";
 import {IRandomnessBeacon} from "../interfaces/IRandomnessBeacon.sol";
 
 /// @title CommitReveal
-/// @notice See ICommitReveal. With one party alone, that party knows every seed beforehand; with several it takes all of
-/// them together.
+/// @notice See ICommitReveal. With one party alone, that party knows every seed beforehand; with several it takes all
+/// of them together.
 contract CommitReveal is ICommitReveal {
     /// @inheritdoc IRandomnessBeacon
     address public immutable ledger;
@@ -26,7 +26,8 @@ contract CommitReveal is ICommitReveal {
     /// @inheritdoc ICommitReveal
     function reveal(uint32 interval, bytes32[] calldata preimages) external returns (bytes32 seed) {
         if (preimages.length != _tips.length) revert CommitReveal_WrongCount();
-        // One link per interval and in order: whoever sees the preimages waiting cannot spend them on another interval.
+        // One link per interval and in order: whoever sees the preimages waiting cannot spend them on another
+        // interval.
         if (interval != IClearingLedger(ledger).head() + 1) revert CommitReveal_NotNext(interval);
         for (uint256 p = 0; p < preimages.length; ++p) {
             if (keccak256(abi.encodePacked(preimages[p])) != _tips[p]) revert CommitReveal_WrongPreimage(p);

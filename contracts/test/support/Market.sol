@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ClearingLedger} from "../../src/ClearingLedger.sol";
+import {FaultProofs} from "../../src/FaultProofs.sol";
+import {GridRegistry} from "../../src/GridRegistry.sol";
+import {NetworkVerifier} from "../../src/NetworkVerifier.sol";
+import {OracleBond} from "../../src/OracleBond.sol";
+import {SettlementEscrow} from "../../src/SettlementEscrow.sol";
+import {TestToken} from "../../src/dev/TestToken.sol";
+import {IClearingLedger} from "../../src/interfaces/IClearingLedger.sol";
+import {CommitReveal} from "../../src/randomness/CommitReveal.sol";
+import {Example} from "./Example.sol";
+
+/// @dev A deployed market at the genesis of the example.
+abstract contract Market is Example {
+    uint32 internal constant WINDOW = 3600;
+    uint32 internal constant DEADLINE = 7200;
+    uint32 internal constant RING = 8;
+    uint64 internal constant DEPOSIT = 10_000_000;
+    uint256 internal constant BOND = 1_000_000_000;
+    uint256 internal constant PENALTY = 100_000_000;
+    uint256 internal constant REWARD = 20_000_000;
+    uint256 internal constant DELAY = 100_000;
+
+    address internal constant OPERATOR = address(0x0123);
+    address internal constant TREASURER = address(0x0456);
+    address internal constant RELIEF = address(0x0789);
+    address internal constant WATCHER = address(0x0abc);
+
+    TestToken internal token;
+    GridRegistry internal registry;
+    ClearingLedger internal ledger;
+    OracleBond internal bond;
+    FaultProofs internal faults;
+    CommitReveal internal beacon;
+    SettlementEscrow internal escrow;
+    NetworkVerifier internal verifier;
+
+    bytes32[] internal chainA;
+    bytes32[] internal chainB;
+
+    function setUp() public virtual {
+        vm.warp(1_800_000_000);
+        deploy(1, true);
+    }
+
+    function deploy(uint8 signatures, bool eager) internal {
+        token = new TestToken();
+        registry = new GridRegistry();
+        uint32 version = registry.registerGrid(packedGrid());
+        uint256 nonce = vm.getNonce(address(this));
+        address bondAt = vm.computeCreateAddress(address(this), nonce + 1);
+        address faultsAt = vm.computeCreateAddress(address(this), nonce + 2);
+        address beaconAt = vm.computeCreateAddress(address(this), nonce + 3);
+        Interval memory genesis = example();
+        IClearingLedger.Config memory c = IClearingLedger.Config({
+            registry: address(registry),
+            beacon: beaconAt,
+            bond: bondAt,
+            faults: faultsAt,
+            policyHash: policyHash(),
+            contractsRoot: contractsRoot(genesis),
+            genesisStateRoot: stateRoot(genesis.pre),
+            genesisNonce: keccak256("a test market"),
+            gridVersion: version,
+            windowSeconds: WINDOW,
+            deadlineSeconds: DEADLINE,
+            ringSize: RING,
+            signatures: signatures,
+            eager: eager
+        });
+        ledger = new ClearingLedger(c);
+        address[] memory signers = new address[](3);
+        signers[0] = OPERATOR;
+        signers[1] = vm.addr(101);
+        signers[2] = vm.addr(102);
+        bond = new OracleBond(
+            OracleBond.Config(token, address(ledger), faultsAt, TREASURER, RELIEF, PENALTY, PENALTY, REWARD, DELAY),
+            signers
+        );
+        faults = new FaultProofs(ledger, bond);
+        beacon = new CommitReveal(address(ledger), _tips());
+        escrow = new SettlementEscrow(token, ledger, address(this));
+        verifier = new NetworkVerifier(registry);
+        assertEq(address(bond), bondAt);
+        assertEq(address(faults), faultsAt);
+        assertEq(address(beacon), beaconAt);
+
+        token.mint(address(this), BOND + 7 * DEPOSIT);
+        token.approve(address(bond), BOND);
+        bond.bond(BOND);
+        token.approve(address(escrow), 7 * DEPOSIT);
+        address[] memory owners = new address[](PARTICIPANTS);
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            owners[i] = owner(i);
+        }
+        escrow.registerMany(owners, 0, DEPOSIT);
+        separator = ledger.domainSeparator();
+    }
+
+    /// @dev Two parties with chains of 64 links.
+    function _tips() private returns (bytes32[] memory tips) {
+        tips = new bytes32[](2);
+        delete chainA;
+        delete chainB;
+        chainA.push("party a");
+        chainB.push("party b");
+        for (uint256 i = 0; i < 64; ++i) {
+            chainA.push(keccak256(abi.encodePacked(chainA[i])));
+            chainB.push(keccak256(abi.encodePacked(chainB[i])));
+        }
+        tips[0] = chainA[64];
+        tips[1] = chainB[64];
+    }
+
+    function preimages() internal view returns (bytes32[] memory p) {
+        p = new bytes32[](2);
+        for (uint256 i = 0; i < 64; ++i) {
+            if (chainA[i + 1] == beacon.tip(0)) p[0] = chainA[i];
+            if (chainB[i + 1] == beacon.tip(1)) p[1] = chainB[i];
+        }
+    }
+
+    /// @dev Fix the orders, reveal the seed, and complete the interval's header with both.
+    function fixInputs(Interval memory v) internal returns (bytes32 seed) {
+        uint32 interval = ledger.head() + 1;
+        vm.prank(OPERATOR);
+        ledger.commitOrders(interval, ordersRoot(v));
+        seed = beacon.reveal(interval, preimages());
+    }
+
+    /// @dev Everything up to a posted header; returns it as evidence.
+    function postInterval(Interval memory v) internal returns (Posted memory posted) {
+        bytes32 seed = fixInputs(v);
+        posted = commitment(v, seed, ledger.gridVersion());
+        posted.header.previousHash = ledger.head() == 0 ? ledger.genesisHash() : lastHash;
+        vm.prank(OPERATOR);
+        ledger.post(posted.header.previousHash, posted.header.payload, posted.certificate);
+        lastHash = ledger.hashHeader(posted.header);
+    }
+
+    bytes32 internal lastHash;
+
+    /// @dev Let the dispute window of everything posted pass.
+    function passWindow() internal {
+        vm.warp(block.timestamp + WINDOW);
+    }
+}
