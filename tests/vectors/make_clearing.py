@@ -49,12 +49,12 @@ def response() -> dict[str, dict[str, list[str]]]:
         for j, price in enumerate((*joints, low + number(f"p {i}", high - low))):
             if j in (i % 8, 8):
                 rows.append((q, pa, pa + width, price))
-    names = ("q", "pa", "pb", "price", "demand", "supply")
-    names += ("demandLeast", "demandMost", "supplyLeast", "supplyMost")
+    sides = ("demand", "supply", "demandLeast", "demandMost", "supplyLeast", "supplyMost")
+    names = ("q", "pa", "pb", "price", *sides)
     table: dict[str, list[str]] = {name: [] for name in names}
     for row in rows:
-        values = (*row, demand_response(*row), supply_response(*row))
-        values += (*bracket(False, *row), *bracket(True, *row))
+        ends = (*bracket(False, *row), *bracket(True, *row))
+        values = (*row, demand_response(*row), supply_response(*row), *ends)
         for name, value in zip(names, values, strict=True):
             table[name].append(str(value))
     return {"responses": table}
@@ -63,19 +63,19 @@ def response() -> dict[str, dict[str, list[str]]]:
 def orders(name: str, load_wh: np.ndarray, suppliers: list[tuple[int, float]]) -> Ramps:
     """Six requests per loaded bus and one offer per generator, drawn from labels."""
     rows = []
-    for bus in np.flatnonzero(load_wh):
+    for bus in np.flatnonzero(load_wh).tolist():
         for i in range(6):
             q = round(float(load_wh[bus]) * (8 + number(f"{name} d {bus} {i}", 9)) / 60)
             pa = P_CAP + number(f"{name} key {bus} {i}", 20 * WIDTH)
-            rows.append((int(bus), 0, min(q, MAX_ORDER_WH), pa, pa + WIDTH))
+            rows.append((bus, 0, min(q, MAX_ORDER_WH), pa, pa + WIDTH))
     total = float(load_wh.sum())
     offered = sum(most for _, most in suppliers)
     for i, (bus, most) in enumerate(suppliers):
         bid = number(f"{name} bid {i}", 250_000)
         q = min(round(most * 1.2 * total / offered), MAX_ORDER_WH)
         rows.append((bus, 1, q, bid, bid + SUPPLY_WIDTH))
-    bus, supply, q, pa, pb = (np.array(column, np.int64) for column in zip(*rows, strict=True))
-    return Ramps(bus.astype(np.int32), supply.astype(bool), q, pa, pb)
+    table = np.array(rows, np.int64).T
+    return Ramps(table[0].astype(np.int32), table[1].astype(bool), *table[2:])
 
 
 def altered(grid: Grid, honest: Certificate) -> Iterator[tuple[str, Certificate]]:
@@ -138,8 +138,8 @@ def network() -> dict[str, dict[str, list[str]]]:
             for what, certificate in rows:
                 check = check_network(case.grid, certificate)
                 injections = np.array(check.injection_wh, dtype=">i8") if check.ok else b""
-                values = (what, str(index), f"0x{certificate.packed().hex()}")
-                values += (f"0x{bytes(injections).hex()}", str(int(check.ok)))
+                packed, expected = certificate.packed().hex(), bytes(injections).hex()
+                values = (what, str(index), f"0x{packed}", f"0x{expected}", str(int(check.ok)))
                 for column, value in zip(names, values, strict=True):
                     table[column].append(value)
     return {"grids": grids, "certificates": table}
