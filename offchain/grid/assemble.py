@@ -1,7 +1,8 @@
-"""From a network as read to a case: limits by a named rule, one linear scale, and the registered grid."""
+"""From a network as read to a case: merged, bounded by a named rule, scaled, registered."""
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -9,92 +10,133 @@ from numpy.typing import NDArray
 
 from offchain.errors import InputError
 from offchain.grid.case import CaseGrid, Generator
-from offchain.grid.flows import DcNetwork
+from offchain.grid.flows import DcNetwork, islands
+from offchain.grid.limits import line_limits
 from offchain.grid.model import build_grid
-from offchain.grid.raw import RawNetwork
+from offchain.grid.options import Options
+from offchain.grid.raw import Note, RawNetwork
+from offchain.grid.reduce import (
+    combine_parallel_lines,
+    merge_stiff_lines,
+    resolve_negative_reactance,
+)
 
-#: A quarter of an hour: 1 MW is 250,000 Wh per interval.
-_DEFAULT_WH_PER_MW: Final = 250_000.0
-#: A line with neither limit nor flow keeps this share of the nominal load.
-_LEAST_LIMIT_SHARE: Final = 0.01
+#: Loop flows below this share of the largest base flow or limit are rounding noise.
+_NOISE: Final = 1e-9
 
 
-def assemble(
-    raw: RawNetwork, *, load_wh: float | None = None, limit_rule: str = "as-given"
-) -> CaseGrid:
-    """Bound, scale and register a network.
-
-    Args:
-        raw: as read.
-        load_wh: nominal load of the whole grid per interval; the network is scaled linearly to it. Default: a quarter
-            of an hour, 250,000 Wh per MW.
-        limit_rule: ``as-given`` or ``headroom-H``: every line gets max(H |base-case flow|, 1 % of the nominal load).
+def assemble(raw: RawNetwork, options: Options) -> CaseGrid:
+    """Make a network fit to be registered.
 
     Raises:
-        InputError: naming the element.
+        InputError: something in it cannot be carried by the certificate; the message names the
+            element and the remedy.
     """
-    n = len(raw.buses)
+    raw = resolve_negative_reactance(raw, options.negative_reactance)
+    raw = combine_parallel_lines(merge_stiff_lines(raw))
     load_mw = np.array([bus.load_mw for bus in raw.buses])
-    nominal_mw = float(load_mw[load_mw > 0].sum())
-    if load_wh is None:
-        wh_per_mw = _DEFAULT_WH_PER_MW
-    elif nominal_mw > 0:
-        wh_per_mw = load_wh / nominal_mw
-    else:
-        raise InputError("load_wh: the network has no load to scale; leave load_wh out")
+    wh_per_mw = options.wh_per_mw(float(load_mw.sum()))
     start = np.array([line.start for line in raw.lines], dtype=np.int32)
     end = np.array([line.end for line in raw.lines], dtype=np.int32)
-    susceptance = np.array([line.susceptance_mw for line in raw.lines]) * wh_per_mw
-    base = _base_flow(raw, DcNetwork(n, start, end, susceptance)) * wh_per_mw
-    factor, _, number = limit_rule.partition("-")
-    if factor == "headroom":
-        limit = np.maximum(
-            float(number) * np.abs(base), _LEAST_LIMIT_SHARE * nominal_mw * wh_per_mw
-        )
-    else:
-        limit = np.array([line.limit_mw for line in raw.lines]) * wh_per_mw
+    susceptance_mw = np.array([line.susceptance_mw for line in raw.lines], dtype=np.float64)
+    network = DcNetwork(len(raw.buses), start, end, susceptance_mw)
+    base_mw, balance_notes = _base_flow(raw, network)
+    loop_mw = _loop_flow(raw, network, base_mw, options)
+    limits = line_limits(raw, network.n_island, base_mw, loop_mw, options)
     grid = build_grid(
         raw.name,
         [bus.name for bus in raw.buses],
         start,
         end,
-        susceptance,
-        limit,
+        susceptance_mw * wh_per_mw,
+        limits.mw * wh_per_mw,
         line_names=[line.name for line in raw.lines],
         areas=_areas(raw),
     )
-    generators = tuple(
-        Generator(g.name, g.bus, g.p_min_mw * wh_per_mw, g.p_max_mw * wh_per_mw, *g.cost)
-        for g in raw.generators
-    )
     return CaseGrid(
-        grid,
-        raw.convention,
-        limit_rule,
-        wh_per_mw,
-        load_mw.clip(0) * wh_per_mw,
-        generators,
-        base,
-        raw.notes,
+        grid=grid,
+        convention=raw.convention,
+        limit_rule=options.limit_rule,
+        wh_per_mw=wh_per_mw,
+        load_wh=load_mw * wh_per_mw,
+        generators=tuple(
+            Generator(g.name, g.bus, g.p_min_mw * wh_per_mw, g.p_max_mw * wh_per_mw, *g.cost)
+            for g in raw.generators
+        ),
+        base_flow_wh=base_mw * wh_per_mw,
+        loop_flow_wh=loop_mw * wh_per_mw,
+        unlimited=limits.unlimited,
+        notes=(*raw.notes, *balance_notes, *limits.notes),
     )
 
 
-def _base_flow(raw: RawNetwork, network: DcNetwork) -> NDArray[np.float64]:
-    """Flows in MW of the network's own dispatch."""
+def _base_flow(raw: RawNetwork, network: DcNetwork) -> tuple[NDArray[np.float64], list[Note]]:
+    """Flows in MW of the source's own dispatch, float64[m].
+
+    What an island lacks or has too much (a dispatch found with losses) is made up by its slack
+    generators, else by all its generators in proportion to their size. An island that has none
+    stands still.
+    """
     injection = -np.array([bus.load_mw for bus in raw.buses])
+    weight = np.zeros(len(raw.buses))
+    slack = np.zeros(len(raw.buses))
     for generator in raw.generators:
         injection[generator.bus] += generator.p_mw
-    return network.flows(injection)
+        weight[generator.bus] += max(generator.p_max_mw, 0.0)
+        slack[generator.bus] += generator.slack
+    notes = []
+    for number in range(network.n_island):
+        inside = network.island == number
+        surplus = injection[inside].sum()
+        share = slack[inside] if slack[inside].any() else weight[inside]
+        if share.any():
+            injection[inside] -= surplus * share / share.sum()
+        else:
+            injection[inside] = 0.0
+            if len(raw.generators):
+                first = raw.buses[int(np.argmax(inside))].name
+                notes.append(Note("warning", f"the island of bus {first} has no generator"))
+    return network.flows(injection), notes
+
+
+def _loop_flow(
+    raw: RawNetwork, network: DcNetwork, base_mw: NDArray[np.float64], options: Options
+) -> NDArray[np.float64]:
+    """What phase shifts drive round the loops with no injection at all, float64[m] in MW."""
+    shift = np.array([line.shift_rad for line in raw.lines])
+    if options.phase_shift == "ignore" or not shift.any():
+        return np.zeros(len(raw.lines))
+    driven = network.susceptance * shift
+    injection = np.zeros(len(raw.buses))
+    np.add.at(injection, network.line_from, driven)
+    np.add.at(injection, network.line_to, -driven)
+    loop: NDArray[np.float64] = network.flows(injection) - driven
+    scale = max(float(np.abs(driven).max()), float(np.abs(base_mw).max(initial=0.0)))
+    loop[np.abs(loop) <= _NOISE * scale] = 0.0
+    if options.phase_shift == "refuse" and loop.any():
+        shifter = raw.lines[int(np.argmax(np.where(shift != 0, np.abs(loop), -1.0)))]
+        raise InputError(
+            f"{shifter.name}: its phase shift drives a flow of its own; "
+            "use phase_shift fold or ignore"
+        )
+    return loop
 
 
 def _areas(raw: RawNetwork) -> list[tuple[str, ...]]:
-    """Per bus its voltage level and, in it, the part that hangs together without transformers."""
-    from offchain.grid.flows import islands
+    """Per bus the areas of the source; else its voltage level and, in it, the transformer area.
 
+    A transformer area is what hangs together without transformers, named like its first bus.
+    """
     within = [line for line in raw.lines if not line.transformer]
     part = islands(
         len(raw.buses),
         np.array([line.start for line in within], dtype=np.int32),
         np.array([line.end for line in within], dtype=np.int32),
     )
-    return [(f"{bus.kv:g} kV", f"area {part[index]}") for index, bus in enumerate(raw.buses)]
+    _, first = np.unique(part, return_index=True)
+    areas = []
+    for index, bus in enumerate(raw.buses):
+        level = f"{bus.kv:g} kV" if bus.kv and math.isfinite(bus.kv) else "unknown voltage"
+        around = raw.buses[int(first[part[index]])]
+        areas.append(bus.areas or (level, f"area of {around.name}"))
+    return areas

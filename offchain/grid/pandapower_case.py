@@ -1,78 +1,347 @@
-"""Networks of pandapower: its own tables say what exists, its DC model says how power flows."""
+"""Networks of pandapower: its tables say what exists, its DC model says how power flows."""
 
 from __future__ import annotations
 
+import math
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
+from offchain.errors import InputError
 from offchain.grid.assemble import assemble
 from offchain.grid.case import CaseGrid
-from offchain.grid.raw import RawBus, RawGenerator, RawLine, RawNetwork
+from offchain.grid.options import NegativeReactance, Options, PhaseShift
+from offchain.grid.raw import (
+    NO_LIMIT,
+    Note,
+    RawBus,
+    RawGenerator,
+    RawLine,
+    RawNetwork,
+    check_convention,
+    susceptance_mw,
+)
 
-#: Short names of the cases that carry no line limits.
+#: The IEEE cases that carry no line limits, by the names people use.
 IEEE_CASES: Final = {"ieee14": "case14", "ieee57": "case57", "ieee118": "case118"}
+#: pandapower's networks that need no arguments.
+NETWORKS: Final = (
+    *("case4gs", "case5", "case6ww", "case9", "case11_iwamoto", "case14", "case24_ieee_rts"),
+    *("case30", "case_ieee30", "case33bw", "case39", "case57", "case89pegase", "case118"),
+    *("case145", "case_illinois200", "case300", "case1354pegase", "case1888rte", "case2848rte"),
+    *("case2869pegase", "case3120sp", "case6470rte", "case6495rte", "case6515rte"),
+    *("case9241pegase", "GBnetwork", "GBreducednetwork", "iceland"),
+    *("create_cigre_network_hv", "create_cigre_network_mv", "create_cigre_network_lv"),
+    *("mv_oberrhein", "lv_schutterwald", "ieee_european_lv_asymmetric"),
+    *("create_kerber_dorfnetz", "create_kerber_landnetz_freileitung_1"),
+    *("create_kerber_landnetz_freileitung_2", "create_kerber_landnetz_kabel_1"),
+    *("create_kerber_landnetz_kabel_2", "create_kerber_vorstadtnetz_kabel_1"),
+    *("create_kerber_vorstadtnetz_kabel_2", "kb_extrem_dorfnetz", "kb_extrem_dorfnetz_trafo"),
+    *("kb_extrem_landnetz_freileitung", "kb_extrem_landnetz_freileitung_trafo"),
+    *("kb_extrem_landnetz_kabel", "kb_extrem_landnetz_kabel_trafo", "kb_extrem_vorstadtnetz_1"),
+    *("kb_extrem_vorstadtnetz_2", "kb_extrem_vorstadtnetz_trafo_1"),
+    *("kb_extrem_vorstadtnetz_trafo_2", "create_dickert_lv_network", "example_multivoltage"),
+    *("create_synthetic_voltage_control_lv_network", "example_simple", "panda_four_load_branch"),
+    *("four_loads_with_branches_out", "simple_four_bus_system", "simple_mv_open_ring_net"),
+)
+
+#: Columns of pypower's bus and branch matrices.
+_PD, _TYPE, _GS, _BASE_KV = 2, 1, 4, 9
+_FROM, _TO, _R, _X, _TAP, _SHIFT, _STATUS = 0, 1, 2, 3, 8, 9, 10
+_ISOLATED: Final = 4
+#: pandapower's converters write this many kA (or MVA) for "no limit".
+_NO_LIMIT_KA: Final = 99_999.0
+#: Elements whose power a DC flow does not determine.
+_REFUSED: Final = ("dcline", "tcsc", "ssc", "vsc", "line_dc")
+_TRANSFORMERS: Final = ("trafo", "trafo3w")
+_SIDES: Final = ("hv", "mv", "lv")
+
+Net = Any
+"""A pandapower net: a dictionary of data frames that also answers to attribute names."""
 
 
 def load_case(
-    name: str, *, load_wh: float | None = None, limit_rule: str = "headroom-1.15"
+    name: str,
+    *,
+    load_wh: float | None = None,
+    interval_s: int | None = None,
+    limit_rule: str | None = None,
+    convention: str = "reactance-tap",
+    phase_shift: PhaseShift = "fold",
+    negative_reactance: NegativeReactance = "merge",
 ) -> CaseGrid:
     """A network that pandapower ships.
 
     Args:
-        name: ``ieee14``, ``ieee57`` or ``ieee118``.
-        load_wh: nominal load of the whole grid per interval, to which the network is scaled linearly.
-        limit_rule: ``headroom-H``: line limits are max(H |base-case DC flow|, 1 % of the nominal load), because these
-            cases carry none.
+        name: ``ieee14``, ``ieee57``, ``ieee118`` or a name in ``NETWORKS``.
+        load_wh: see `Options`, like all that follow.
+        interval_s: see `Options`.
+        limit_rule: default ``headroom-1.15`` for the three IEEE names, which carry no limits, and
+            ``as-given`` for all others.
+        convention: ``reactance-tap``, pandapower's own, or ``series-reactance``.
+        phase_shift: see `Options`.
+        negative_reactance: see `Options`.
 
     Raises:
-        InputError: naming the element.
+        InputError: no such name, or an element that cannot be carried.
     """
-    import pandapower.networks
-
-    net = getattr(pandapower.networks, IEEE_CASES[name])()
-    return assemble(read_net(net, name), load_wh=load_wh, limit_rule=limit_rule)
-
-
-def read_net(net: Any, name: str) -> RawNetwork:  # noqa: ANN401 - pandapower has no types
-    """Read a pandapower net through pandapower's own DC power flow."""
-    import pandapower
-
-    pandapower.rundcpp(net)
-    case = net._ppc
-    base_mva = float(case["baseMVA"])
-    bus, branch, gen = case["bus"], case["branch"], case["gen"]
-    first_trafo = net._pd2ppc_lookups["branch"].get("trafo", (len(branch), 0))[0]
-    buses = tuple(
-        RawBus(f"bus {int(row[0]) + 1}", float(row[2] + row[4]), float(row[9])) for row in bus
+    given = Options(
+        load_wh=load_wh,
+        limit_rule=limit_rule or ("headroom-1.15" if name in IEEE_CASES else "as-given"),
+        phase_shift=phase_shift,
+        negative_reactance=negative_reactance,
     )
-    lines = tuple(
-        RawLine(
-            f"line {index + 1}",
-            int(row[0]),
-            int(row[1]),
-            base_mva / float(row[3] * (row[8] or 1.0)),
-            transformer=index >= first_trafo,
-        )
-        for index, row in enumerate(branch)
-    )
-    costs = {
-        (row.et, int(row.element)): (row.cp2_eur_per_mw2, row.cp1_eur_per_mw, row.cp0_eur)
-        for row in net.poly_cost.itertuples()
-    }
-    generators = []
-    for kind, (begin, stop) in net._gen_order.items():
-        for position, (index, row) in zip(
-            range(begin, stop), getattr(net, kind).iterrows(), strict=True
-        ):
-            generators.append(
-                RawGenerator(
-                    f"{kind} {index}",
-                    int(gen[position, 0]),
-                    float(gen[position, 1]),
-                    float(np.nan_to_num(row.get("min_p_mw", 0.0))),
-                    float(np.nan_to_num(row.get("max_p_mw", gen[position, 1]))),
-                    costs.get((kind, int(index)), (0.0, 0.0, 0.0)),
-                )
+    options = given if interval_s is None else replace(given, interval_s=interval_s)
+    function = IEEE_CASES.get(name, name)
+    if function not in NETWORKS:
+        raise InputError(f"{name}: pandapower ships no such network; see clearwatt grid list")
+    with quiet():
+        import pandapower.networks
+
+        net = getattr(pandapower.networks, function)()
+    return assemble(read_net(net, name, convention), options)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep pandapower's remarks on its own deprecated data formats from the reader."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+def read_net(net: Net, name: str, convention: str = "reactance-tap") -> RawNetwork:
+    """Read a pandapower net through pandapower's own DC power flow.
+
+    Runs the flow in ``net``: its result tables change. Buses that no external grid or slack
+    generator reaches are left out, as they are in pandapower.
+
+    Raises:
+        InputError: an element has no place in a DC flow, or the flow cannot be run.
+    """
+    checked = check_convention(convention)
+    for table in _REFUSED:
+        if table in net and len(net[table]) and net[table].in_service.any():
+            index = net[table].index[net[table].in_service][0]
+            raise InputError(
+                f"{table} {index}: a DC flow does not determine its power; replace it with a load "
+                "and a generator"
             )
-    return RawNetwork(name, buses, lines, tuple(generators), "reactance-tap")
+    try:
+        with quiet():
+            import pandapower
+
+            pandapower.rundcpp(net)
+    except Exception as error:
+        raise InputError(
+            f"{name}: pandapower cannot run its DC power flow ({error}); repair the net"
+        ) from error
+    return _Reader(net, name, checked).network()
+
+
+class _Reader:
+    """Walks through one net whose DC flow has been run."""
+
+    def __init__(self, net: Net, name: str, convention: Any) -> None:  # noqa: ANN401
+        self._net, self._name, self._convention = net, name, convention
+        self._bus, self._branch = net._ppc["bus"], net._ppc["branch"]
+        self._lookup = net._pd2ppc_lookups["bus"]
+        self._ranges = net._pd2ppc_lookups["branch"]
+        self._notes: list[Note] = []
+        self._names = self._bus_names()
+
+    def network(self) -> RawNetwork:
+        stubs = self._stubs()
+        number: dict[int, int] = {}
+        for row in range(len(self._bus)):
+            if self._bus[row, _TYPE] != _ISOLATED and row not in stubs and row in self._names:
+                number[row] = len(number)
+        extra_mw = self._uncounted_load()
+        buses, feeds = [], []
+        for row in number:
+            load = float(self._bus[row, _PD] + self._bus[row, _GS]) + extra_mw[row]
+            kv = float(self._bus[row, _BASE_KV])
+            buses.append(RawBus(self._names[row], max(load, 0.0), kv))
+            if load < 0:
+                feeds.append(
+                    RawGenerator(f"feed-in at {self._names[row]}", number[row], -load, 0.0, -load)
+                )
+        nominal_mw = sum(bus.load_mw for bus in buses)
+        lines = self._lines(number)
+        generators = self._generators(number, nominal_mw)
+        self._note_out_of_service()
+        return RawNetwork(
+            self._name,
+            tuple(buses),
+            tuple(lines),
+            (*generators, *feeds),
+            self._convention,
+            tuple(self._notes),
+        )
+
+    def _bus_names(self) -> dict[int, str]:
+        """Names by row: one bus stands for all that closed switches join to it."""
+        frame = self._net.bus
+        given = frame.name if "name" in frame else frame.index
+        plain = [str(value) for value in given]
+        unique = len(set(plain)) == len(plain) and not any(v in ("None", "nan", "") for v in plain)
+        names: dict[int, str] = {}
+        for index, label in zip(frame.index, plain, strict=True):
+            row = int(self._lookup[index])
+            own = label if unique else f"bus {index}"
+            if not frame.in_service.at[index]:
+                self._notes.append(Note("dropped", f"bus {own}: out of service"))
+            elif row in names:
+                self._notes.append(
+                    Note("merged", f"bus {own}: one with bus {names[row]} by closed switches")
+                )
+            else:
+                names[row] = own
+                if self._bus[row, _TYPE] == _ISOLATED:
+                    self._notes.append(Note("dropped", f"bus {own}: no external grid reaches it"))
+        auxiliary = self._net._pd2ppc_lookups.get("aux", {})
+        for position, invented in enumerate(auxiliary.get("trafo3w", ())):
+            index = self._net.trafo3w.index[position]
+            names.setdefault(int(self._lookup[invented]), f"star of trafo3w {index}")
+        return names
+
+    def _stubs(self) -> set[int]:
+        """Rows that pandapower invents where a branch hangs open or an extended ward begins."""
+        return {row for row in range(len(self._bus)) if row not in self._names}
+
+    def _uncounted_load(self) -> dict[int, float]:
+        """Load in MW by row that pandapower's DC model nets with generation or leaves out.
+
+        It counts static generators as negative load, and asymmetric loads not at all.
+        """
+        extra: dict[int, float] = defaultdict(float)
+        for _, element in self._active("sgen"):
+            extra[int(self._lookup[element.bus])] += float(element.p_mw * element.scaling)
+        for _, element in self._active("asymmetric_load"):
+            phases = element.p_a_mw + element.p_b_mw + element.p_c_mw
+            extra[int(self._lookup[element.bus])] += float(phases * element.scaling)
+        return extra
+
+    def _active(self, table: str) -> list[tuple[Any, Any]]:
+        frame = self._net[table]
+        return list(frame[frame.in_service.astype(bool)].iterrows()) if len(frame) else []
+
+    def _lines(self, number: dict[int, int]) -> list[RawLine]:
+        base_mva = float(self._net._ppc["baseMVA"])
+        lines = []
+        for kind, (begin, stop) in self._ranges.items():
+            frame = self._net[kind]
+            if kind == "switch":
+                frame = frame[self._net._impedance_bb_switches]
+            for row in range(begin, stop):
+                side, position = divmod(row - begin, max(len(frame), 1))
+                index = frame.index[position]
+                name = f"{kind} {index}"
+                if kind == "trafo3w":
+                    name += f" {_SIDES[side]}"
+                branch = np.real(self._branch[row])
+                ends = int(branch[_FROM]), int(branch[_TO])
+                if branch[_STATUS] == 0 or not all(end in number for end in ends):
+                    if kind != "xward" and self._in_service(frame, index):
+                        self._note_unused(name, ends, number)
+                    continue
+                tap = float(branch[_TAP]) or 1.0
+                shift = 0.0 if self._convention == "series-reactance" else float(branch[_SHIFT])
+                b = susceptance_mw(
+                    name, base_mva, float(branch[_R]), float(branch[_X]), tap, self._convention
+                )
+                lines.append(
+                    RawLine(
+                        f"{name} ({self._names[ends[0]]} - {self._names[ends[1]]})",
+                        number[ends[0]],
+                        number[ends[1]],
+                        b,
+                        math.radians(shift),
+                        self._limit(kind, frame.loc[index], side),
+                        kind in _TRANSFORMERS,
+                    )
+                )
+        return lines
+
+    @staticmethod
+    def _in_service(frame: Any, index: Any) -> bool:  # noqa: ANN401
+        return "in_service" not in frame or bool(frame.in_service.at[index])
+
+    def _note_unused(self, name: str, ends: tuple[int, int], number: dict[int, int]) -> None:
+        why = "open at one end" if any(end in number for end in ends) else "not energised"
+        self._notes.append(Note("dropped", f"{name}: {why}"))
+
+    def _limit(self, kind: str, element: Any, side: int) -> float:  # noqa: ANN401
+        """The thermal limit in MW (at unit power factor and nominal voltage)."""
+        percent = element.get("max_loading_percent", math.nan)
+        share = 1.0 if math.isnan(percent) else float(percent) / 100.0
+        if kind == "line":
+            current = float(element.max_i_ka)
+            kv = float(self._net.bus.vn_kv.at[element.from_bus])
+            factor = float(element.df * element.parallel) * math.sqrt(3.0) * kv
+        elif kind == "trafo":
+            current, factor = float(element.sn_mva), float(element.df * element.parallel)
+        elif kind == "trafo3w":
+            current, factor = float(element[f"sn_{_SIDES[side]}_mva"]), 1.0
+        else:
+            return NO_LIMIT
+        if math.isnan(current) or current >= _NO_LIMIT_KA:
+            return NO_LIMIT
+        return current * factor * share
+
+    def _generators(self, number: dict[int, int], nominal_mw: float) -> list[RawGenerator]:
+        costs = {
+            (str(row.et), int(row.element)): (
+                float(row.cp2_eur_per_mw2),
+                float(row.cp1_eur_per_mw),
+                float(row.cp0_eur),
+            )
+            for row in self._net.poly_cost.itertuples()
+        }
+        for row in self._net.pwl_cost.itertuples():
+            self._notes.append(
+                Note("changed", f"{row.et} {row.element}: piecewise linear cost left out")
+            )
+        generators = []
+        for kind in ("ext_grid", "gen", "sgen"):
+            for index, element in self._active(kind):
+                bus = number.get(int(self._lookup[element.bus]))
+                if bus is None:
+                    self._notes.append(Note("dropped", f"{kind} {index}: its bus is not supplied"))
+                    continue
+                if kind == "sgen":
+                    p_mw = float(element.p_mw * element.scaling)
+                    least, most = 0.0, max(p_mw, 0.0)
+                else:
+                    p_mw = float(self._net[f"res_{kind}"].p_mw.at[index])
+                    least = _number(element.get("min_p_mw"), 0.0)
+                    most = _number(element.get("max_p_mw"), math.inf)
+                if not math.isfinite(most) or most >= _NO_LIMIT_KA:
+                    most = max(nominal_mw, p_mw)
+                    self._notes.append(
+                        Note("changed", f"{kind} {index}: no max_p_mw, bounded at {most:g} MW")
+                    )
+                cost = costs.get((kind, int(index)), (0.0, 0.0, 0.0))
+                generators.append(
+                    RawGenerator(
+                        f"{kind} {index}", bus, p_mw, least, most, cost, kind == "ext_grid"
+                    )
+                )
+        return generators
+
+    def _note_out_of_service(self) -> None:
+        for table in ("line", "trafo", "trafo3w", "impedance", "ext_grid", "gen", "sgen", "load"):
+            frame = self._net[table]
+            for index in frame.index[~frame.in_service.astype(bool)] if len(frame) else ():
+                self._notes.append(Note("dropped", f"{table} {index}: out of service"))
+
+
+def _number(value: Any, default: float) -> float:  # noqa: ANN401
+    """A table's value, or the default where the table has none."""
+    return default if value is None or math.isnan(value) else float(value)
