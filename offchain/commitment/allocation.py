@@ -20,7 +20,6 @@ from offchain.commitment.hashing import (
     SUM_INNER_TAG,
     Bytes,
     Table,
-    hash_rows,
     leaves,
     node_salts,
     packed_rows,
@@ -30,6 +29,7 @@ from offchain.commitment.hashing import (
 from offchain.commitment.trees import depth_of, empty_hashes
 from offchain.errors import InputError
 from offchain.grid.model import Holarchy
+from offchain.keccak.rows import keccak_rows
 from offchain.records import KIND_ALLOCATION, SUMS
 
 IntpArray = npt.NDArray[np.intp]
@@ -209,8 +209,8 @@ def _joined(below: _Level, join: _Join, salts: Bytes, height: int) -> _Level:
     if empty.any():
         right[empty] = np.frombuffer(EMPTY_ROOTS[height - 1], dtype=np.uint8)
     sums = sums + np.where(empty[:, None], np.uint64(0), below.sums[join.right])
-    sums_hashes = hash_rows(np.concatenate((sums_bytes(sums), salts), axis=1))
-    return _Level(hash_rows(tagged(SUM_INNER_TAG, left, right, sums_hashes)), sums, sums_hashes)
+    sums_hashes = keccak_rows(np.concatenate((sums_bytes(sums), salts), axis=1))
+    return _Level(keccak_rows(tagged(SUM_INNER_TAG, left, right, sums_hashes)), sums, sums_hashes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,7 +232,7 @@ class UpperTree:
         """The tree over the records of all buses, in bus order."""
         size = int(layout.position.max()) + 1
         hashes = empty_hashes(0, size).copy()
-        hashes[layout.position] = hash_rows(tagged(BUS_TAG, packed_rows(buses)))
+        hashes[layout.position] = keccak_rows(tagged(BUS_TAG, packed_rows(buses)))
         sums = np.zeros((size, len(SUM_NAMES)), dtype=np.uint64)
         sums[layout.position] = np.stack([buses[name] for name in SUM_NAMES], axis=1)
         taken = np.zeros(size, dtype=bool)

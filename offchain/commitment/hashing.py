@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.keccak import keccak
+from offchain.keccak.rows import keccak_rows
 from offchain.records import wire
 
 Bytes = npt.NDArray[np.uint8]
@@ -63,14 +64,6 @@ def packed_rows(table: Table) -> Bytes:
     return table.astype(wire(table.dtype)).view(np.uint8).reshape(len(table), size)
 
 
-def hash_rows(rows: Bytes) -> Bytes:
-    """Keccak of each row; uint8[n, any] to uint8[n, 32]."""
-    n, size = rows.shape
-    packed = rows.tobytes()
-    digests = b"".join([keccak(packed[at : at + size]) for at in range(0, n * size, size)])
-    return np.frombuffer(digests, dtype=np.uint8).reshape(n, HASH_BYTES)
-
-
 def tagged(tag: bytes, *columns: Bytes) -> Bytes:
     """Rows of ``tag ‖ column ‖ column ...``; columns are uint8[n, any]."""
     n = len(columns[0])
@@ -86,12 +79,12 @@ def words(values: npt.ArrayLike, code: str) -> Bytes:
 
 def leaves(kind: int, table: Table) -> Bytes:
     """Leaf of each record of a table; uint8[n, 32]."""
-    return hash_rows(tagged(LEAF_TAG + bytes([kind]), packed_rows(table)))
+    return keccak_rows(tagged(LEAF_TAG + bytes([kind]), packed_rows(table)))
 
 
 def record_salts(salt_key: bytes, kind: int, index: npt.ArrayLike) -> npt.NDArray[np.void]:
     """Salt of each record, V16[n], from the interval's key and the record's kind and index."""
-    digests = hash_rows(tagged(RECORD_SALT_TAG + salt_key + bytes([kind]), words(index, "u4")))
+    digests = keccak_rows(tagged(RECORD_SALT_TAG + salt_key + bytes([kind]), words(index, "u4")))
     return np.ascontiguousarray(digests[:, :SALT_BYTES]).view(f"V{SALT_BYTES}").ravel()
 
 
@@ -105,4 +98,4 @@ def node_salts(salt_key: bytes, bus: npt.ArrayLike, level: int, position: npt.Ar
         ),
         axis=1,
     )
-    return hash_rows(tagged(NODE_SALT_TAG + salt_key, place))[:, :SALT_BYTES]
+    return keccak_rows(tagged(NODE_SALT_TAG + salt_key, place))[:, :SALT_BYTES]

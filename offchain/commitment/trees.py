@@ -18,13 +18,13 @@ from offchain.commitment.hashing import (
     MAX_DEPTH,
     Bytes,
     Table,
-    hash_rows,
     inner,
     leaves,
     sum_inner,
     tagged,
 )
 from offchain.errors import InputError
+from offchain.keccak.rows import keccak_rows
 
 _STEP_BYTES: Final = 2 * HASH_BYTES
 
@@ -57,7 +57,7 @@ class PlainTree:
         while len(level) > 1:
             if len(level) % 2:
                 level = np.concatenate((level, empty_hashes(len(levels) - 1, 1)))
-            level = hash_rows(tagged(INNER_TAG, level.reshape(-1, _STEP_BYTES)))
+            level = keccak_rows(tagged(INNER_TAG, level.reshape(-1, _STEP_BYTES)))
             levels.append(level)
         return cls(tuple(levels))
 

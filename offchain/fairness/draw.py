@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.keccak import keccak
+from offchain.keccak.rows import keccak_rows
 
 #: First byte of the draw's preimage.
 DRAW_TAG: Final = b"\x0b"
@@ -129,9 +130,10 @@ def draw(seed: bytes, indices: npt.ArrayLike) -> Uint64Array:
     Returns:
         uint64 of shape (k,), unsigned, in 2^-24; below 2^30.
     """
-    numbers = np.asarray(indices).astype(">u4")
-    packed = numbers.tobytes()
-    head = DRAW_TAG + seed
-    digests = b"".join([keccak(head + packed[at : at + 4]) for at in range(0, len(packed), 4)])
-    h = np.frombuffer(digests, dtype=">u8")[::4].astype(np.uint64) >> np.uint64(64 - UNIFORM_BITS)
-    return gumbels(h)
+    numbers = np.atleast_1d(np.asarray(indices)).astype(">u4")
+    head = np.frombuffer(DRAW_TAG + seed, dtype=np.uint8)
+    preimages = np.empty((len(numbers), len(head) + numbers.itemsize), dtype=np.uint8)
+    preimages[:, : len(head)] = head
+    preimages[:, len(head) :] = numbers.view(np.uint8).reshape(-1, numbers.itemsize)
+    words = keccak_rows(preimages).view(">u8")[:, 0].astype(np.uint64)
+    return gumbels(words >> np.uint64(64 - UNIFORM_BITS))

@@ -16,6 +16,7 @@ from coincurve import PrivateKey, PublicKey
 
 from offchain.errors import InputError
 from offchain.keccak import keccak
+from offchain.keccak.rows import keccak_rows
 from offchain.orders.table import OrderTable
 from offchain.records import ORDER, wire
 
@@ -44,7 +45,6 @@ _HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F466
 #: Ethereum's v is the recovery number plus this.
 _V_BASE: Final = 27
 _WORD: Final = 32
-_STRUCT_BYTES: Final = _WORD * (1 + len(_FIELDS))
 
 
 def domain_separator(chain_id: int, ledger: bytes, market_id: bytes) -> bytes:
@@ -72,12 +72,9 @@ def digests(separator: bytes, orders: OrderTable) -> list[bytes]:
     for at, name in enumerate(_FIELDS, start=1):
         values = np.ascontiguousarray(orders[name]).astype(">u4")
         words[:, at, -4:] = values.view(np.uint8).reshape(-1, 4)
-    packed = words.tobytes()
+    structs = keccak_rows(words.reshape(len(orders), _WORD * (1 + len(_FIELDS))))
     head = b"\x19\x01" + separator
-    return [
-        keccak(head + keccak(packed[at : at + _STRUCT_BYTES]))
-        for at in range(0, len(packed), _STRUCT_BYTES)
-    ]
+    return [keccak(head + struct.tobytes()) for struct in structs]
 
 
 def address(key: PublicKey) -> bytes:
