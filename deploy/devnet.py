@@ -11,18 +11,20 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, cast
 
 import requests
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_typing import ABI, ChecksumAddress, HexStr
+from eth_typing import ABI, BlockNumber, ChecksumAddress, HexStr
+from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.exceptions import ContractCustomError, ContractLogicError, Web3Exception
-from web3.types import RPCEndpoint, TxParams, TxReceipt, Wei
+from web3.types import LogReceipt, RPCEndpoint, TxParams, TxReceipt, Wei
 
 from offchain.errors import ClearwattError, InputError
 from offchain.keccak import keccak
@@ -34,12 +36,11 @@ account.
 
 _CONTRACTS = Path(__file__).resolve().parent.parent / "contracts"
 _GWEI = 10**9
-_ETHER = 10**18
 _DEVNET_GAS = 12_000_000
 _DEVNET_MAX_FEE = 100 * _GWEI
 _RECEIPT_PATIENCE_S = 180
 _POLL_S = 1.0
-_ANVIL_PATIENCE_S = 15.0
+_LOG_RANGE = 2_000
 
 
 class ChainError(ClearwattError):
@@ -78,7 +79,6 @@ class Chain:
         self.chain_id = web3.eth.chain_id
         self._nonces: dict[ChecksumAddress, int] = {}
         self._errors: dict[str, str] = {}
-        self._payer = self._find_payer()
 
     @property
     def is_devnet(self) -> bool:
@@ -90,7 +90,8 @@ class Chain:
         """The address that pays where no other account is named."""
         return self._payer.address if isinstance(self._payer, LocalAccount) else self._payer
 
-    def _find_payer(self) -> LocalAccount | ChecksumAddress:
+    @cached_property
+    def _payer(self) -> LocalAccount | ChecksumAddress:
         secret = os.environ.get(PRIVATE_KEY_VARIABLE)
         if secret:
             try:
@@ -124,6 +125,10 @@ class Chain:
             time.sleep(_POLL_S)
 
     # TRANSACTIONS
+
+    def nonce(self) -> int:
+        """The number of the payer's next transaction."""
+        return self._nonces.get(self.payer) or self.web3.eth.get_transaction_count(self.payer)
 
     def transact(self, call: ContractFunction, account: LocalAccount | None = None) -> TxReceipt:
         """Call a contract in a transaction and wait until it is in a block.
@@ -226,6 +231,27 @@ class Chain:
             if name is not None:
                 return name
         return str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+
+    # EVENTS
+
+    def logs(self, address: ChecksumAddress) -> Iterator[LogReceipt]:
+        """Every event that a contract has emitted, oldest first."""
+        if self.engine.name == "embedded":
+            yield from self._logs_of_receipts(address)
+            return
+        newest = self.web3.eth.block_number
+        for first in range(0, newest + 1, _LOG_RANGE):
+            last = min(newest, first + _LOG_RANGE - 1)
+            yield from self.web3.eth.get_logs(
+                {"address": address, "fromBlock": BlockNumber(first), "toBlock": BlockNumber(last)}
+            )
+
+    def _logs_of_receipts(self, address: ChecksumAddress) -> Iterator[LogReceipt]:
+        """The same from receipts: the embedded chain searches logs in more than linear time."""
+        for number in range(1, self.web3.eth.block_number + 1):
+            for tx_hash in self.web3.eth.get_block(number)["transactions"]:
+                receipt = self.web3.eth.get_transaction_receipt(cast(HexBytes, tx_hash))
+                yield from (log for log in receipt["logs"] if log["address"] == address)
 
     # LIFE
 

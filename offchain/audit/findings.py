@@ -1,0 +1,128 @@
+"""What an audit says: which rules were checked, and which leaf broke one first, with both numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Rule(StrEnum):
+    """What can be wrong with an interval; the names are those of the fault table (docs/protocol.md)."""
+
+    BUNDLE = "bundle"
+    CHAIN = "header-chain"
+    INPUTS = "inputs"
+    POLICY = "policy"
+    GRID = "grid"
+    RANGE = "malformed"
+    CONTRACT = "contract"
+    SIGNATURE = "order-signature"
+    ORDER = "order-contract"
+    CARRIED = "order-carried"
+    RAMP = "ramp"
+    KEY = "key"
+    BRACKET = "bracket"
+    NETWORK = "network"
+    BUS_VECTOR = "bus-vector"
+    BUS_SUMS = "bus-sums"
+    PRICE = "price"
+    PAYMENT = "payment"
+    POT = "pot"
+    SHORTFALL = "shortfall"
+    MEMORY = "memory"
+    DEFICIT = "deficit"
+    BALANCE = "balance"
+    OVERDRAWN = "overdrawn"
+    ROOT = "root"
+    TOTALS = "totals"
+    SHARES = "shares"
+    METER = "meter"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One rule broken in one interval.
+
+    Attributes:
+        interval: The interval's number.
+        rule: The rule.
+        where: The first leaf or field that breaks it, in words.
+        expected: What the rules give there.
+        found: What was committed.
+    """
+
+    interval: int
+    rule: Rule
+    where: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"interval {self.interval}, {self.rule}: {self.where} is {self.found}; the rules give {self.expected}"
+
+
+Column = NDArray[np.generic]
+
+
+@dataclass
+class Findings:
+    """Counts what is compared in an interval and keeps the first fault of each rule.
+
+    Attributes:
+        interval: The interval's number.
+        checks: How many values were compared.
+        faults: The faults by rule, in the order of discovery.
+    """
+
+    interval: int
+    checks: int = 0
+    faults: dict[Rule, Fault] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found wrong."""
+        return not self.faults
+
+    def wrong(self, rule: Rule, where: str, expected: object, found: object) -> None:
+        """Note a fault, unless the rule has one already."""
+        self.faults.setdefault(
+            rule, Fault(self.interval, rule, where, words(expected), words(found))
+        )
+
+    def equal(self, rule: Rule, where: str, expected: object, found: object) -> bool:
+        """Compare one value."""
+        self.checks += 1
+        if expected != found:
+            self.wrong(rule, where, expected, found)
+            return False
+        return True
+
+    def columns(self, rule: Rule, leaf: str, name: str, expected: Column, found: Column) -> bool:
+        """Compare two columns of equal length; the row number is the leaf's number."""
+        self.checks += len(expected)
+        differ = np.flatnonzero(expected != found)
+        if differ.size == 0:
+            return True
+        row = int(differ[0])
+        self.wrong(rule, f"{name} of {leaf} {row}", expected[row].item(), found[row].item())
+        return False
+
+    def holds(
+        self, rule: Rule, leaf: str, name: str, good: NDArray[np.bool_], bound: str, found: Column
+    ) -> bool:
+        """Note the first row at which a condition does not hold, with the bound in words."""
+        self.checks += len(good)
+        bad = np.flatnonzero(~good)
+        if bad.size == 0:
+            return True
+        row = int(bad[0])
+        self.wrong(rule, f"{name} of {leaf} {row}", bound, found[row].item())
+        return False
+
+
+def words(value: object) -> str:
+    """A value as a reader meets it: bytes in hexadecimal, everything else as it is."""
+    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)

@@ -1,0 +1,68 @@
+"""What must hold of every committed number before it may be calculated with: then no product leaves its type."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from offchain.audit.findings import Findings, Rule
+from offchain.audit.rebuild import Table
+from offchain.policy import Policy
+from offchain.records import SIDES
+from offchain.units import MAX_ORDER_WH, MAX_TICKS, PPB
+
+MAX_MONEY = 2**62
+"""Money of any participant, in micro: four million million currency units."""
+
+
+def check_state(findings: Findings, policy: Policy, state: Table, when: str) -> bool:
+    """Check a table of states, before or after the interval."""
+    bounds = {
+        "rank": policy.essential_rank - 1,
+        "fstar_ppb": PPB,
+        "rate_wh": MAX_ORDER_WH,
+        "demand_cap_wh": MAX_ORDER_WH,
+        "supply_cap_wh": MAX_ORDER_WH,
+        "memory_ppb": PPB,
+        "credit": MAX_MONEY,
+        "debit": MAX_MONEY,
+        "peak": MAX_MONEY,
+    }
+    return _all(findings, f"state {when} of participant", state, bounds)
+
+
+def check_orders(findings: Findings, policy: Policy, orders: Table) -> bool:
+    """Check the quantities and the bid of every order."""
+    bounds = {
+        "essential_wh": MAX_ORDER_WH,
+        "flexible_wh": MAX_ORDER_WH,
+        "supply_wh": MAX_ORDER_WH,
+        "bid_ticks": policy.max_bid_ticks,
+    }
+    return _all(findings, "order in row", orders, bounds)
+
+
+def check_allocation(findings: Findings, allocation: Table) -> bool:
+    """Check quantities, prices and money of every allocation."""
+    bounds = {f"{side}_{name}": MAX_ORDER_WH for side in SIDES for name in ("q_wh", "x_wh")}
+    bounds |= {
+        f"{side}_{name}": MAX_TICKS - 1 for side in SIDES for name in ("pa_ticks", "pb_ticks")
+    }
+    bounds |= dict.fromkeys(("key_ticks", "price_ticks"), MAX_TICKS - 1)
+    bounds |= dict.fromkeys(("energy_cost", "supply_pay", "pot_share", "shortfall"), MAX_MONEY)
+    return _all(findings, "allocation of participant", allocation, bounds)
+
+
+def check_shares(findings: Findings, shares: Table) -> bool:
+    """Check that the shares are parts of a whole."""
+    if not _all(findings, "share of participant", shares, {"share_ppb": PPB}):
+        return False
+    total = int(shares["share_ppb"].astype(np.int64).sum())
+    return findings.equal(Rule.SHARES, "the sum of all shares, in ppb,", PPB, total)
+
+
+def _all(findings: Findings, leaf: str, table: Table, bounds: dict[str, int]) -> bool:
+    within = [
+        findings.holds(Rule.RANGE, leaf, name, table[name] <= most, f"at most {most}", table[name])
+        for name, most in bounds.items()
+    ]
+    return all(within)

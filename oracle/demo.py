@@ -1,0 +1,363 @@
+"""A whole market from beginning to end: deploy, register, clear interval after interval, claim, audit.
+
+Nothing is played: the contracts are the committed artefacts, every order is signed, every header is posted with its
+certificate, and the audit knows only the chain and the published bundles. Two things are for demonstration alone: keys
+and secrets derive from the seed, so that a run can be repeated, and on a development chain time is made to pass.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from coincurve import PrivateKey
+from eth_account.signers.local import LocalAccount
+
+from deploy.contracts import Deployment, MarketSettings, deploy_all
+from deploy.devnet import Chain, development_key
+from offchain.audit.history import Verdict, audit_market
+from offchain.clearing.certificate import check_network
+from offchain.clearing.program import Clearer
+from offchain.commitment.trees import PlainTree
+from offchain.errors import ClearwattError
+from offchain.keccak import keccak
+from offchain.market import Genesis, Interval, MarketState, clear_interval, genesis, register
+from offchain.orders.signing import domain_separator, signed
+from offchain.orders.table import OrderTable, Quantities, orders_from_columns
+from offchain.policy import DEFAULT_POLICY
+from offchain.records import KIND_ORDER, SHARE
+from offchain.settlement import apportion
+from offchain.units import PPB, WH_TICKS_PER_MICRO
+from oracle.bundles import BundleDirectory
+from oracle.chain import HashChain, Operator, read_market
+from oracle.lottery import Lottery, ServiceTally
+from oracle.scenario import Scenario
+from oracle.terminal import Reporter
+
+POLICY = DEFAULT_POLICY
+
+WINDOW_INTERVALS = 4
+"""A header can be disputed for this many intervals."""
+
+LIVE_WINDOW_S = 30
+"""The same on a chain whose time has to be waited for, in seconds."""
+
+RING_SIZE = 16
+"""Headers kept: more than twice the window."""
+
+_DEADLINE_S = 7 * 24 * 3600
+_BOND_MICRO = 10_000 * 10**6
+_PENALTY_MICRO = 1_000 * 10**6
+_REGISTER_AT_ONCE = 100
+_PARTIES = ("operator", "witness")
+
+
+@dataclass
+class Gas:
+    """Gas of the demo's transactions, by kind."""
+
+    deploy: int = 0
+    register: int = 0
+    orders: list[int] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
+    headers: list[int] = field(default_factory=list)
+    claims: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What a demo came to.
+
+    Attributes:
+        scenario: What was drawn.
+        chain: Name of the chain's engine.
+        chain_id: Its number.
+        ledger: Address of the ledger.
+        intervals: Header hashes, roots and totals are taken from here.
+        final: The market after the last interval.
+        gas: Gas of all transactions.
+        claimed_micro: Money that suppliers have collected.
+        fair: How flexible energy was shared.
+        lottery: How a lottery without memory would have shared it.
+        dc_violations: Network rules broken; the same integers that the ledger checks.
+        verdict: The audit's.
+        seconds: Wall-clock time.
+    """
+
+    scenario: Scenario
+    chain: str
+    chain_id: int
+    ledger: str
+    intervals: tuple[Interval, ...]
+    final: MarketState
+    gas: Gas
+    claimed_micro: int
+    fair: ServiceTally
+    lottery: ServiceTally
+    dc_violations: int
+    verdict: Verdict
+    seconds: float
+
+
+def run_demo(
+    scenario: Scenario, chain: Chain, out: BundleDirectory, reporter: Reporter
+) -> DemoResult:
+    """Run a scenario on a chain.
+
+    Args:
+        scenario: What is asked and offered.
+        chain: Where the contracts are deployed; its payer is operator and registrar.
+        out: Where bundles are published.
+        reporter: Hears of the progress.
+
+    Raises:
+        ChainError: When the chain refuses a transaction.
+        ClearwattError: When an interval cannot be cleared.
+    """
+    started = time.perf_counter()
+    run = _Demo(scenario, chain, out, reporter)
+    run.open()
+    run.clear_all()
+    claimed = run.claim_all()
+    verdict = run.audit()
+    return DemoResult(
+        scenario=scenario,
+        chain=chain.engine.name,
+        chain_id=chain.chain_id,
+        ledger=run.contracts.ledger.address,
+        intervals=tuple(run.intervals),
+        final=run.state,
+        gas=run.gas,
+        claimed_micro=claimed,
+        fair=run.fair,
+        lottery=run.lottery.tally,
+        dc_violations=run.dc_violations,
+        verdict=verdict,
+        seconds=time.perf_counter() - started,
+    )
+
+
+class _Demo:
+    """The steps of a demo, and what they pass on to each other."""
+
+    contracts: Deployment
+    state: MarketState
+    beacons: list[HashChain]
+
+    def __init__(
+        self, scenario: Scenario, chain: Chain, out: BundleDirectory, reporter: Reporter
+    ) -> None:
+        self.scenario = scenario
+        self.chain = chain
+        self.out = out
+        self.reporter = reporter
+        self.gas = Gas()
+        self.intervals: list[Interval] = []
+        self.dc_violations = 0
+        self.clearer = Clearer(scenario.network.grid)
+        self.lottery = Lottery(scenario, POLICY)
+        self.fair = ServiceTally(scenario)
+        self.accounts: list[LocalAccount] = [
+            development_key("participant", index) for index in range(len(scenario.bus))
+        ]
+        self.keys = [PrivateKey(bytes(account.key)) for account in self.accounts]
+
+    def secret(self, label: str, number: int = 0) -> bytes:
+        """32 bytes that a real market would draw at random."""
+        seed = self.scenario.config.seed
+        return keccak(f"clearwatt demo {label} {seed} {number}".encode())
+
+    # BEGINNING
+
+    def open(self) -> None:
+        """Deploy the contracts, register everybody and publish the genesis."""
+        n, intervals = len(self.scenario.bus), len(self.scenario.scarce)
+        self.beacons = [HashChain(self.secret(party), intervals) for party in _PARTIES]
+        batches = range(0, n, _REGISTER_AT_ONCE)
+        with self.reporter.phase("Opening the market", 2 + len(batches)) as phase:
+            draft = self._genesis(bytes(20), 1)
+            self.contracts = deploy_all(self.chain, self._settings(draft))
+            self.gas.deploy = self.contracts.gas
+            ledger = self.contracts.ledger.address
+            phase.step(f"contracts deployed, the ledger is {ledger}")
+            start = self._genesis(bytes.fromhex(ledger[2:]), self.contracts.grid_version)
+            self.state = start.state
+            self.out.write(0, start.bundle)
+            phase.step("genesis published")
+            self._pay_in(n)
+            for first in batches:
+                self._register(first)
+                phase.step(f"{min(first + _REGISTER_AT_ONCE, n) - 1} participants registered")
+
+    def _genesis(self, ledger: bytes, grid_version: int) -> Genesis:
+        scenario = self.scenario
+        contracts, state = register(
+            np.array([bytes.fromhex(a.address[2:]) for a in self.accounts], dtype="V20"),
+            scenario.bus,
+            scenario.rank,
+            scenario.fstar_ppb,
+            scenario.rate_wh,
+            scenario.demand_cap_wh,
+            scenario.supply_cap_wh,
+        )
+        shares = np.zeros(len(scenario.bus), dtype=SHARE)
+        shares["index"] = np.arange(len(scenario.bus))
+        shares["share_ppb"] = apportion(PPB, scenario.supply_cap_wh)
+        return genesis(
+            policy=POLICY,
+            grid=scenario.network.grid,
+            contracts=contracts,
+            state=state,
+            shares=shares,
+            chain_id=self.chain.chain_id,
+            ledger=ledger,
+            nonce=self.secret("nonce"),
+            salt_key=self.secret("salt"),
+            grid_version=grid_version,
+        )
+
+    def _settings(self, draft: Genesis) -> MarketSettings:
+        devnet = self.chain.is_devnet
+        intervals = len(self.scenario.scarce)
+        return MarketSettings(
+            policy_hash=POLICY.hash(),
+            contracts_root=draft.state.contracts_tree.root,
+            state_root=draft.state.state_tree.root,
+            nonce=self.secret("nonce"),
+            packed_grid=self.scenario.network.grid.packed(),
+            tips=tuple(beacon.tip for beacon in self.beacons),
+            relief=development_key("relief", 0).address,
+            window_seconds=WINDOW_INTERVALS * POLICY.interval_s if devnet else LIVE_WINDOW_S,
+            deadline_seconds=_DEADLINE_S,
+            # where time has to be waited for, no header is final before the last is posted
+            ring_size=RING_SIZE if devnet else intervals + RING_SIZE,
+            bond_micro=_BOND_MICRO,
+            penalty_micro=_PENALTY_MICRO,
+        )
+
+    def _deposit_micro(self) -> int:
+        """A deposit that covers the largest consumer's whole run at the highest price."""
+        asked = (self.scenario.essential_wh + self.scenario.flexible_wh).sum(axis=0)
+        return int(asked.max()) * POLICY.p_hi_ticks // WH_TICKS_PER_MICRO + 1
+
+    def _pay_in(self, accounts: int) -> None:
+        """The registrar advances everybody's deposit."""
+        amount, token = accounts * self._deposit_micro(), self.contracts.token
+        for call in (
+            token.functions.mint(self.chain.payer, amount),
+            token.functions.approve(self.contracts.escrow.address, amount),
+        ):
+            self.gas.register += self.chain.transact(call)["gasUsed"]
+
+    def _register(self, first: int) -> None:
+        owners = [account.address for account in self.accounts[first : first + _REGISTER_AT_ONCE]]
+        register_many = self.contracts.escrow.functions.registerMany
+        call = register_many(owners, first, self._deposit_micro())
+        self.gas.register += self.chain.transact(call)["gasUsed"]
+
+    # INTERVALS
+
+    def clear_all(self) -> None:
+        """Clear, post and publish every interval."""
+        operator = Operator(self.chain, self.contracts)
+        opened = self.chain.now()
+        total = len(self.scenario.scarce)
+        with self.reporter.phase("Clearing interval after interval", total) as phase:
+            for interval in range(1, total + 1):
+                if self.chain.is_devnet:
+                    self.chain.wait_until(opened + interval * POLICY.interval_s)
+                done = self._clear(operator, interval)
+                phase.step(_told(done, bool(self.scenario.scarce[interval - 1])))
+
+    def _clear(self, operator: Operator, interval: int) -> Interval:
+        orders, quantities = self._signed_orders(interval)
+        orders_root = PlainTree.of_table(KIND_ORDER, orders, len(self.scenario.bus)).root
+        self.gas.orders.append(operator.commit_orders(interval, orders_root))
+        seed, gas = operator.reveal(interval, [b.preimage(interval) for b in self.beacons])
+        self.gas.seeds.append(gas)
+        done = clear_interval(self.state, orders, seed, self.secret("salt", interval), self.clearer)
+        self.gas.headers.append(
+            operator.post(self.state.header_hash, done.payload, done.certificate)
+        )
+        self.out.write(interval, done.bundle)
+        certificate = done.outcome.clearing.certificate
+        self.dc_violations += len(check_network(self.scenario.network.grid, certificate).violations)
+        self.fair.add(quantities, done.allocation["flexible_x_wh"].astype(np.int64))
+        self.lottery.step(quantities, seed)
+        self.intervals.append(done)
+        self.state = done.state
+        return done
+
+    def _signed_orders(self, interval: int) -> tuple[OrderTable, Quantities]:
+        """Everybody's orders, signed by their owners: row by row over the registration numbers."""
+        row = interval - 1
+        scenario = self.scenario
+        quantities = Quantities(
+            scenario.essential_wh[row],
+            scenario.flexible_wh[row],
+            scenario.supply_wh[row],
+            scenario.bid_ticks,
+        )
+        asking = np.flatnonzero(
+            quantities.essential_wh + quantities.flexible_wh + quantities.supply_wh
+        )
+        unsigned = orders_from_columns(
+            asking,
+            Quantities(
+                quantities.essential_wh[asking],
+                quantities.flexible_wh[asking],
+                quantities.supply_wh[asking],
+                quantities.bid_ticks[asking],
+            ),
+            seq=interval,
+            valid_from=interval,
+            valid_to=interval,
+        )
+        domain = self.state.domain
+        separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
+        return signed(unsigned, [self.keys[i] for i in asking], separator), quantities
+
+    # END
+
+    def claim_all(self) -> int:
+        """Let the window pass and pay out everybody who has earned something; returns the money."""
+        window = self.contracts.ledger.functions.windowSeconds().call()
+        last = self.intervals[-1]
+        posted = self.contracts.ledger.functions.postedAt(last.header.interval).call()
+        with self.reporter.phase("Waiting for the last window", 1) as phase:
+            self.chain.wait_until(posted + window)
+            phase.step("every header is final")
+        state = self.state.market.state
+        earned = np.flatnonzero(state["credit"] > state["debit"])
+        operator = Operator(self.chain, self.contracts)
+        with self.reporter.phase("Paying out what was earned", len(earned)) as phase:
+            for index in earned.tolist():
+                self.gas.claims.append(operator.claim(last, index))
+                phase.step()
+        return int((state["credit"] - state["debit"])[earned].sum())
+
+    def audit(self) -> Verdict:
+        """Check everything again from the chain and the bundles alone."""
+        verdict = Verdict()
+        with self.reporter.phase("Auditing from chain and bundles", len(self.intervals)) as phase:
+            published = read_market(self.chain, self.contracts.ledger.address)
+            for verdict in audit_market(published, self.out.read):
+                if verdict.intervals:
+                    phase.step(f"{verdict.checks:,} checks, {len(verdict.faults)} faults")
+        if len(published.headers) != len(self.intervals):
+            raise ClearwattError("audit: the chain does not hold every header that was posted")
+        return verdict
+
+
+def _told(done: Interval, scarce: bool) -> str:
+    header = done.header
+    served = 100 * header.served // max(header.requested, 1)
+    price = int(done.outcome.bus_price_ticks.max()) / 10**6
+    return f"{'supply is short, ' if scarce else ''}{served} % served, price {price:.3f}"
+
+
+def median(values: list[int]) -> int | None:
+    """The middle of some figures, rounded down; None of none."""
+    return int(statistics.median_low(values)) if values else None
