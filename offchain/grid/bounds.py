@@ -1,9 +1,11 @@
 """What the integers of a registered grid imply: angle boxes and the price tolerance. Integers only.
 
-Ranges. Every function here takes a susceptance 1 <= b < 2^53 and a limit < 2^40 Wh, and keeps each angle box below 2^62,
-so that angles and their differences are int64. In the checker (docs/mechanism.md, section 4) an angle difference is
-below 2^64, a price combination pi_from - pi_to + mu below 2^65, both times b < 2^53, summed over fewer than 2^16 lines:
-|r_n| < 2^134; 2 Theta_n |r_n| < 2^197, summed over fewer than 2^16 buses: below 2^213. Everything fits in int256.
+Ranges. Every function here takes a susceptance 1 <= b < 2^53 and a limit < 2^40 Wh, and keeps each
+angle box below 2^62, so that boxes, and sums of two, are int64. In the checker (docs/mechanism.md,
+section 4) angles and prices are any int64: an angle difference is below 2^64, a price combination
+pi_from - pi_to + mu below 2^65. Times b < 2^53 and summed over fewer than 2^16 lines that gives
+|r_n| < 2^134; times 2 Theta_n < 2^63 and summed over fewer than 2^16 buses, below 2^213. Everything
+fits in int256.
 """
 
 from __future__ import annotations
@@ -55,8 +57,8 @@ def line_angles(
     for line, angle in enumerate(angles):
         if angle > MAX_ANGLE:
             raise InputError(
-                f"line {line_names[line]}: its limit of {int(limit_wh[line])} Wh is too large for its susceptance; "
-                "lower the limit or merge its buses"
+                f"{line_names[line]}: its limit of {int(limit_wh[line])} Wh is too large for its "
+                "susceptance; lower the limit or merge its buses"
             )
     return np.array(angles, dtype=np.int64)
 
@@ -67,7 +69,7 @@ def relax(
     line_to: NDArray[np.int32],
     angles: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """One round of shortest paths: the least of each bus's box and its neighbours' plus the line between.
+    """One round of shortest paths: each bus keeps its box or takes a neighbour's plus the line's.
 
     ``box`` and ``angles`` are at most ``MAX_ANGLE``, so the sums stay below 2^63.
     """
@@ -83,7 +85,7 @@ def price_tolerance(
     line_to: NDArray[np.int32],
     b: NDArray[np.int64],
 ) -> int:
-    """``eps_grid = sum_n 2 Theta_n 3 sum_{l at n} B_l``: what honest price rounding can leave, at most."""
+    """``eps_grid = sum_n 2 Theta_n 3 sum_{l at n} B_l``: the most that price rounding can leave."""
     at_bus = [0] * len(theta_box)
     for a, z, b_l in zip(line_from.tolist(), line_to.tolist(), b.tolist(), strict=True):
         at_bus[a] += b_l

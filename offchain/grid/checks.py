@@ -1,7 +1,8 @@
-"""Everything that must hold of a registered grid, in integers: the check behind building and unpacking."""
+"""Everything that must hold of a registered grid, in integers, built or unpacked."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -54,16 +55,15 @@ def check_lines(
     for line, (start, end) in enumerate(zip(line_from.tolist(), line_to.tolist(), strict=True)):
         if not (0 <= start < n_bus and 0 <= end < n_bus):
             raise InputError(
-                f"line {names[line]}: ends at a bus that is not there; buses are 0 ... {n_bus - 1}"
+                f"{names[line]}: ends at a bus that is not there; buses are 0 ... {n_bus - 1}"
             )
         if start == end:
-            raise InputError(f"line {names[line]}: both ends are at one bus; leave it out")
+            raise InputError(f"{names[line]}: both ends are at one bus; leave it out")
 
 
 def _check_shapes(grid: Grid) -> None:
     if len(set(grid.bus_names)) != grid.n_bus:
-        seen: set[str] = set()
-        twice = next(name for name in grid.bus_names if name in seen or seen.add(name))
+        twice = Counter(grid.bus_names).most_common(1)[0][0]
         raise InputError(f"bus {twice}: the name is used twice; give every bus its own")
     for field, array, dtype, length in (
         ("line_from", grid.line_from, np.int32, grid.n_line),
@@ -86,18 +86,18 @@ def _check_ranges(grid: Grid) -> None:
     ):
         name = grid.line_names[line]
         if not 1 <= b <= bounds.MAX_SUSCEPTANCE:
-            raise InputError(f"line {name}: b {b} is not in 1 ... {bounds.MAX_SUSCEPTANCE}")
+            raise InputError(f"{name}: b {b} is not in 1 ... {bounds.MAX_SUSCEPTANCE}")
         if not 0 <= limit <= bounds.MAX_LIMIT_WH:
-            raise InputError(f"line {name}: limit {limit} Wh is not in 0 ... {bounds.MAX_LIMIT_WH}")
+            raise InputError(f"{name}: limit {limit} Wh is not in 0 ... {bounds.MAX_LIMIT_WH}")
         if not _LEAST_MARGIN_WH <= margin <= limit:
             raise InputError(
-                f"line {name}: its limit of {limit} Wh leaves no room for the rounding margin of {margin} Wh; "
-                "scale the grid up, raise the limit, or take the line out"
+                f"{name}: its limit of {limit} Wh leaves no room for the rounding margin of "
+                f"{margin} Wh; scale the grid up, raise the limit, or take the line out"
             )
 
 
 def _check_rounding(grid: Grid) -> None:
-    """An honest certificate must pass rule 1: angle roundings and floored flows stay within the tolerance."""
+    """An honest certificate must pass rule 1: rounding angles and flooring flows costs that much."""
     total = [0] * grid.n_bus
     leaving, entering = [0] * grid.n_bus, [0] * grid.n_bus
     for start, end, b in zip(
@@ -113,12 +113,13 @@ def _check_rounding(grid: Grid) -> None:
         if bounds.ANGLE_ROUNDING_SHARE + max(leaving[bus], entering[bus]) > bounds.NODAL_TOLERANCE:
             most = bounds.NODAL_TOLERANCE - bounds.ANGLE_ROUNDING_SHARE
             raise InputError(
-                f"bus {name}: more than {most} lines leave or enter it; turn some round, or divide the bus"
+                f"bus {name}: more than {most} lines leave it, or enter it; turn some round, or "
+                "divide the bus"
             )
 
 
 def _check_boxes(grid: Grid) -> None:
-    """Each box is the least of its neighbours' plus the line between, or zero at the one reference of the island."""
+    """Each box is the least of its neighbours' plus the line's, or zero at its island's reference."""
     box = grid.theta_box
     angles = bounds.line_angles(grid.b, grid.limit_wh, grid.shift, grid.line_names)
     if box.min() < 0 or box.max() >= bounds.MAX_ANGLE:
@@ -131,7 +132,7 @@ def _check_boxes(grid: Grid) -> None:
         raise InputError(
             f"theta_box: bus {grid.bus_names[int(wrong[0])]} is not at its shortest path"
         )
-    # Boxes that satisfy this descend to a zero in every island; two zeros in one would be too tight.
+    # Such boxes descend to a zero in every island; two zeros in one would be too tight.
     island = np.arange(grid.n_bus)
     while True:
         lowest = island.copy()
@@ -144,7 +145,8 @@ def _check_boxes(grid: Grid) -> None:
     references = np.bincount(island[box == 0], minlength=grid.n_bus)
     if references.max() > 1:
         raise InputError(
-            f"theta_box: island of bus {grid.bus_names[int(references.argmax())]} has two references"
+            f"theta_box: the island of bus {grid.bus_names[int(references.argmax())]} has two "
+            "references"
         )
     if grid.eps_grid != bounds.price_tolerance(box, grid.line_from, grid.line_to, grid.b):
         raise InputError("eps_grid: does not follow from b and theta_box; compute it again")
@@ -162,7 +164,7 @@ def _check_positions(grid: Grid) -> None:
 
 
 def _check_layers(grid: Grid) -> None:
-    """The system first, a node layer for every bus, each layer once, and the import limits of the crossing lines."""
+    """The system first, a node layer for every bus, each layer once, import limits as they sum."""
     layers = grid.holarchy.layers
     if len(layers) > bounds.MAX_COUNT:
         raise InputError(f"layers: {len(layers)} is above {bounds.MAX_COUNT}; name fewer areas")
@@ -184,7 +186,8 @@ def _check_layers(grid: Grid) -> None:
             limit = crossing.of(_buses_of(layer, position, grid.holarchy.depth))
         if layer.import_limit_wh != limit:
             raise InputError(
-                f"layer {layer.name}: import limit {layer.import_limit_wh} Wh, but the lines that cross it carry {limit} Wh"
+                f"layer {layer.name}: import limit {layer.import_limit_wh} Wh, but the lines that "
+                f"cross it carry {limit} Wh"
             )
     if len(nodes) != grid.n_bus:
         raise InputError("layers: a bus has no node layer; list one per bus")

@@ -1,8 +1,9 @@
 """The holarchy of a grid: nodes inside areas inside levels inside the system.
 
-Every layer is one aligned subtree of the allocation tree (docs/protocol.md, section 3), so one path from a participant
-to the root carries the sums of all layers above it. Buses get *positions* in that tree; blocks of a power of two are
-placed largest first, which keeps every block aligned and leaves no hole between them.
+Every layer is one aligned subtree of the allocation tree (docs/protocol.md, section 3), so one path
+from a participant to the root carries the sums of all layers above it. Buses get *positions* in
+that tree; blocks of a power of two are placed largest first, which keeps every block aligned and
+leaves no hole between them.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ from offchain.errors import InputError
 #: Positions are u16 in the packed grid.
 MAX_DEPTH: Final = 16
 
-_MAX_IMPORT_LIMIT_WH: Final = (1 << 63) - 1
-
 
 @dataclass(frozen=True)
 class Layer:
     """One layer: the subtree of height ``level`` whose leaves start at ``position << level``.
 
-    ``import_limit_wh`` is the sum of the limits of the lines that cross its boundary; the system imports nothing.
+    ``import_limit_wh`` is the sum of the limits of the lines that cross its boundary; the system
+    imports nothing.
     """
 
     name: str
@@ -37,7 +37,10 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Holarchy:
-    """Positions of the buses, int32[n], in a tree of ``depth``, and the layers: system first, node layers last."""
+    """Positions of the buses, int32[n], in a tree of ``depth``, and the layers.
+
+    The system comes first, areas follow depth first, one node layer per bus comes last.
+    """
 
     depth: int
     position: NDArray[np.int32]
@@ -65,12 +68,13 @@ def derive_holarchy(
     line_to: NDArray[np.int32],
     limit_wh: NDArray[np.int64],
 ) -> Holarchy:
-    """Lay the buses out as nested aligned blocks and sum the limits that cross each block's boundary.
+    """Lay the buses out as nested aligned blocks and sum the limits that cross each boundary.
 
-    An area that holds all the buses of its parent, or a single bus, says nothing new and is left out.
+    An area that holds all the buses of its parent, or a single bus, says nothing new and is left
+    out.
 
     Args:
-        areas: per bus the names of its areas, outermost first (empty: the bus lies directly in the system).
+        areas: per bus the names of its areas, outermost first (none: it lies in the system).
         bus_names: names, for the node layers.
         line_from: int32[m], bus indices.
         line_to: int32[m], bus indices.
@@ -85,8 +89,8 @@ def derive_holarchy(
     _measure(root)
     if root.height > MAX_DEPTH:
         raise InputError(
-            f"areas: {len(bus_names)} buses in these areas need a tree of depth {root.height}, above {MAX_DEPTH}; "
-            "name fewer or larger areas"
+            f"areas: {len(bus_names)} buses in these areas need a tree of depth {root.height}, "
+            f"above {MAX_DEPTH}; name fewer or larger areas"
         )
     position = np.zeros(len(bus_names), dtype=np.int32)
     layers: list[Layer] = []
@@ -101,7 +105,7 @@ def derive_holarchy(
 
 
 class Crossing:
-    """Sums of line limits over boundaries, in Python integers."""
+    """Sums of line limits over boundaries."""
 
     def __init__(
         self,
@@ -113,23 +117,26 @@ class Crossing:
         self._from, self._to, self._limit, self._n = line_from, line_to, limit_wh, n_bus
 
     def of(self, buses: list[int]) -> int:
+        """What crosses the boundary of a set of buses, Wh."""
         inside = np.zeros(self._n, dtype=bool)
         inside[buses] = True
         crosses = inside[self._from] != inside[self._to]
-        return min(sum(self._limit[crosses].tolist()), _MAX_IMPORT_LIMIT_WH)
+        # Fewer than 2^16 limits below 2^40 each: no sum leaves int64.
+        return int(self._limit[crosses].sum())
 
     def at_buses(self) -> list[int]:
+        """What crosses the boundary of each bus, Wh."""
         total = [0] * self._n
         for a, b, limit in zip(
             self._from.tolist(), self._to.tolist(), self._limit.tolist(), strict=True
         ):
             total[a] += limit
             total[b] += limit
-        return [min(value, _MAX_IMPORT_LIMIT_WH) for value in total]
+        return total
 
 
 def _group(name: str, buses: list[int], paths: list[tuple[str, ...]], level: int) -> _Area:
-    """Split buses by the name of their area at ``level``; skip levels that do not split anything."""
+    """Split buses by the name of their area at ``level``; skip levels that split nothing."""
     area = _Area(name)
     groups: dict[str | None, list[int]] = {}
     for bus in buses:
@@ -161,7 +168,7 @@ def _place(
     layers: list[Layer],
     crossing: Crossing,
 ) -> list[int]:
-    """Give every bus of the area a position from ``start`` on; append the layers; return the buses inside."""
+    """Give the area's buses positions from ``start`` on, append its layers, return the buses."""
     slot = len(layers)
     inside: list[int] = []
     cursor = start

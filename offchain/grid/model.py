@@ -37,10 +37,11 @@ def build_grid(
 ) -> Grid:
     """Register physical data as integers.
 
-    The largest susceptance fills 52 bits; the shift is the least that lets every bus round its neighbours' angles within
-    16/256 Wh, a quarter of what the checker tolerates. The margin of a line is ``2 sum_b |H_lb| + 2`` Wh rounded up, the
-    reference of row l of H chosen so that the sum is least (`DcNetwork.distribution_sums`). Angles are bounded from the
-    bus of each island that is about central.
+    The largest susceptance fills 52 bits; the shift is the least at which rounding all angles to
+    their unit moves no bus's balance by more than 16/256 Wh, a quarter of what the checker
+    tolerates. The margin of a line is ``2 sum_b |H_lb| + 2`` Wh rounded up, the reference of row l
+    of H chosen so that the sum is least (`DcNetwork.distribution_sums`). Angles are bounded from a
+    bus in the middle of each island.
 
     Args:
         name: of the grid.
@@ -49,7 +50,7 @@ def build_grid(
         line_to: int[m] bus indices.
         susceptance_wh: float[m] > 0, Wh per interval and radian.
         limit_wh: float[m] >= 0, Wh per interval, rounded down.
-        line_names: m names; default ``from - to``.
+        line_names: m names; default ``line 0``, ``line 1`` ...
         areas: per bus the names of the areas around it, outermost first; default none.
 
     Raises:
@@ -60,14 +61,10 @@ def build_grid(
     from offchain.grid.flows import DcNetwork, central_buses
 
     buses = tuple(bus_names)
-    start, end = np.asarray(line_from, dtype=np.int32), np.asarray(line_to, dtype=np.int32)
+    start, end = np.array(line_from, dtype=np.int32), np.array(line_to, dtype=np.int32)
     susceptance = np.asarray(susceptance_wh, dtype=np.float64)
     limits = np.asarray(limit_wh, dtype=np.float64)
-    names = tuple(
-        line_names
-        if line_names is not None
-        else (f"{buses[i]} - {buses[j]}" for i, j in zip(start, end, strict=True))
-    )
+    names = tuple(line_names or (f"line {number}" for number in range(len(start))))
     _check_physical(susceptance, limits, names)
     check_lines(len(buses), start, end, names)
     exponent = 0
@@ -104,31 +101,33 @@ def _check_physical(
 ) -> None:
     if not len(susceptance) == len(limits) == len(names):
         raise InputError(
-            "lines: ends, susceptances, limits and names differ in number; give one of each per line"
+            "lines: ends, susceptances, limits and names differ in number; give one of each a line"
         )
     for line, name in enumerate(names):
         if not (math.isfinite(susceptance[line]) and susceptance[line] > 0):
             raise InputError(
-                f"line {name}: susceptance {susceptance[line]:g} is not positive; give Wh per radian above 0"
+                f"{name}: susceptance {susceptance[line]:g} is not positive; give Wh per radian "
+                "above 0"
             )
         if not 0 <= limits[line] < bounds.MAX_LIMIT_WH + 1:
             raise InputError(
-                f"line {name}: limit {limits[line]:g} Wh is not in 0 ... {bounds.MAX_LIMIT_WH}; "
+                f"{name}: limit {limits[line]:g} Wh is not in 0 ... {bounds.MAX_LIMIT_WH}; "
                 "give an energy per interval"
             )
     if len(susceptance) and susceptance.max() > _MAX_RATIO * susceptance.min():
         strong, weak = names[int(susceptance.argmax())], names[int(susceptance.argmin())]
         raise InputError(
-            f"line {strong}: more than 2^32 times as strong as line {weak}; merge the buses it joins"
+            f"{strong}: more than 2^32 times as strong as {weak}; merge the buses it joins"
         )
 
 
 def _least_shift(
     n_bus: int, start: NDArray[np.int32], end: NDArray[np.int32], b: NDArray[np.int64]
 ) -> int:
-    """The least shift at which one angle unit moves no bus's balance by more than the rounding share.
+    """The least shift at which rounding angles keeps within ``ANGLE_ROUNDING_SHARE`` at each bus.
 
-    Angles rounded to their unit are off by half a unit at most, so a bus is off by ``sum_{l at n} b_l >> shift``.
+    Angles rounded to their unit are off by half a unit at most, an angle difference by one unit,
+    so the balance of bus n is off by ``sum_{l at n} b_l / 2^shift`` at most.
     """
     total = [0] * n_bus
     for i, j, b_l in zip(start.tolist(), end.tolist(), b.tolist(), strict=True):

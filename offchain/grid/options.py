@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal, Self, TypedDict, get_args
 
 from offchain.errors import InputError
 
@@ -16,6 +16,16 @@ _HEADROOM: Final = "headroom-"
 _DEFAULT_INTERVAL_S: Final = 1800
 _WH_PER_MWH: Final = 1e6
 _SECONDS_PER_HOUR: Final = 3600.0
+
+
+class Choices(TypedDict, total=False):
+    """The fields of `Options` as keyword arguments; None stands for the default."""
+
+    load_wh: float | None
+    interval_s: int | None
+    limit_rule: str | None
+    phase_shift: PhaseShift | None
+    negative_reactance: NegativeReactance | None
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,20 @@ class Options:
             )
         if self.limit_rule != AS_GIVEN:
             self.headroom()
+
+    @classmethod
+    def chosen(cls, choices: Choices, *, limit_rule: str = AS_GIVEN) -> Self:
+        """Options from keyword arguments.
+
+        Args:
+            choices: what was chosen.
+            limit_rule: the default rule.
+
+        Raises:
+            InputError: a choice is out of range.
+        """
+        given = {name: value for name, value in choices.items() if value is not None}
+        return cls(**{"limit_rule": limit_rule, **given})  # type: ignore[arg-type]
 
     def headroom(self) -> float | None:
         """The factor of the headroom rule, None for limits as given.

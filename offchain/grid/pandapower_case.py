@@ -7,15 +7,15 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Unpack
 
 import numpy as np
 
 from offchain.errors import InputError
 from offchain.grid.assemble import assemble
 from offchain.grid.case import CaseGrid
-from offchain.grid.options import NegativeReactance, Options, PhaseShift
+from offchain.grid.options import AS_GIVEN, Choices, Options
 from offchain.grid.raw import (
     NO_LIMIT,
     Note,
@@ -66,37 +66,21 @@ Net = Any
 
 
 def load_case(
-    name: str,
-    *,
-    load_wh: float | None = None,
-    interval_s: int | None = None,
-    limit_rule: str | None = None,
-    convention: str = "reactance-tap",
-    phase_shift: PhaseShift = "fold",
-    negative_reactance: NegativeReactance = "merge",
+    name: str, *, convention: str = "reactance-tap", **choices: Unpack[Choices]
 ) -> CaseGrid:
     """A network that pandapower ships.
 
     Args:
         name: ``ieee14``, ``ieee57``, ``ieee118`` or a name in ``NETWORKS``.
-        load_wh: see `Options`, like all that follow.
-        interval_s: see `Options`.
-        limit_rule: default ``headroom-1.15`` for the three IEEE names, which carry no limits, and
-            ``as-given`` for all others.
         convention: ``reactance-tap``, pandapower's own, or ``series-reactance``.
-        phase_shift: see `Options`.
-        negative_reactance: see `Options`.
+        choices: see `Options`. The limit rule is by default ``headroom-1.15`` for the three IEEE
+            names, which carry no limits, and ``as-given`` for all others.
 
     Raises:
         InputError: no such name, or an element that cannot be carried.
     """
-    given = Options(
-        load_wh=load_wh,
-        limit_rule=limit_rule or ("headroom-1.15" if name in IEEE_CASES else "as-given"),
-        phase_shift=phase_shift,
-        negative_reactance=negative_reactance,
-    )
-    options = given if interval_s is None else replace(given, interval_s=interval_s)
+    rule = "headroom-1.15" if name in IEEE_CASES else AS_GIVEN
+    options = Options.chosen(choices, limit_rule=rule)
     function = IEEE_CASES.get(name, name)
     if function not in NETWORKS:
         raise InputError(f"{name}: pandapower ships no such network; see clearwatt grid list")
@@ -127,8 +111,9 @@ def read_net(net: Net, name: str, convention: str = "reactance-tap") -> RawNetwo
     """
     checked = check_convention(convention)
     for table in _REFUSED:
-        if table in net and len(net[table]) and net[table].in_service.any():
-            index = net[table].index[net[table].in_service][0]
+        frame = net.get(table, ())
+        if len(frame) and frame.in_service.any():
+            index = frame.index[frame.in_service.astype(bool)][0]
             raise InputError(
                 f"{table} {index}: a DC flow does not determine its power; replace it with a load "
                 "and a generator"
@@ -164,15 +149,13 @@ class _Reader:
                 number[row] = len(number)
         extra_mw = self._uncounted_load()
         buses, feeds = [], []
-        for row in number:
+        for row, bus in number.items():
             load = float(self._bus[row, _PD] + self._bus[row, _GS]) + extra_mw[row]
             kv = float(self._bus[row, _BASE_KV])
             buses.append(RawBus(self._names[row], max(load, 0.0), kv))
             if load < 0:
-                feeds.append(
-                    RawGenerator(f"feed-in at {self._names[row]}", number[row], -load, 0.0, -load)
-                )
-        nominal_mw = sum(bus.load_mw for bus in buses)
+                feeds.append(RawGenerator(f"feed-in at {self._names[row]}", bus, -load, 0.0, -load))
+        nominal_mw = sum(raw.load_mw for raw in buses)
         lines = self._lines(number)
         generators = self._generators(number, nominal_mw)
         self._note_out_of_service()
@@ -345,3 +328,21 @@ class _Reader:
 def _number(value: Any, default: float) -> float:  # noqa: ANN401
     """A table's value, or the default where the table has none."""
     return default if value is None or math.isnan(value) else float(value)
+
+
+def read_file(path: Path, convention: str = "reactance-tap") -> RawNetwork:
+    """Read a net that pandapower wrote as JSON.
+
+    Such a file can name Python classes for pandapower to load: open only files you trust.
+
+    Raises:
+        InputError: pandapower cannot read it, or an element cannot be carried.
+    """
+    with quiet():
+        import pandapower
+
+        try:
+            net = pandapower.from_json(str(path))
+        except Exception as error:
+            raise InputError(f"{path.name}: pandapower cannot read it ({error})") from error
+    return read_net(net, path.stem, convention)

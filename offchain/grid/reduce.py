@@ -11,7 +11,7 @@ from typing import Final
 
 from offchain.errors import InputError
 from offchain.grid.options import NegativeReactance
-from offchain.grid.raw import Note, RawLine, RawNetwork
+from offchain.grid.raw import Note, RawBus, RawLine, RawNetwork
 
 #: A branch this many times stronger than the median one counts as no impedance at all: its angle
 #: difference could not be told from rounding.
@@ -162,7 +162,7 @@ def merge_stiff_lines(raw: RawNetwork) -> RawNetwork:
 def join_buses(raw: RawNetwork, group: Groups) -> RawNetwork:
     """One bus per group, named like its first; loads add up."""
     number: dict[int, int] = {}
-    buses = []
+    buses: list[RawBus] = []
     target = []
     for index, bus in enumerate(raw.buses):
         root = group.root(index)
@@ -206,7 +206,7 @@ def combine_parallel_lines(raw: RawNetwork) -> RawNetwork:
     bundles: dict[tuple[int, int], list[RawLine]] = {}
     for line in raw.lines:
         bundles.setdefault((min(line.start, line.end), max(line.start, line.end)), []).append(line)
-    if len(bundles) == len(raw.lines) or not _is_forest(len(raw.buses), bundles):
+    if len(bundles) == len(raw.lines) or not is_forest(len(raw.buses), bundles):
         return raw
     lines: list[RawLine] = []
     notes: list[Note] = []
@@ -233,7 +233,8 @@ def combine_parallel_lines(raw: RawNetwork) -> RawNetwork:
     return replace(raw, lines=tuple(lines), notes=(*raw.notes, *notes))
 
 
-def _is_forest(n_bus: int, edges: Iterable[tuple[int, int]]) -> bool:
+def is_forest(n_bus: int, edges: Iterable[tuple[int, int]]) -> bool:
+    """Whether no two edges lead to the same bus in two ways."""
     group = Groups(n_bus)
     return all(group.join(start, end) for start, end in edges)
 

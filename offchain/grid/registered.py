@@ -1,6 +1,7 @@
-"""The registered grid: integers that Python and Solidity read from the same bytes (docs/protocol.md, section 5).
+"""The registered grid: integers that Python and Solidity read from the same bytes.
 
-Ranges are stated in `offchain.grid.bounds` and checked whenever a grid is made, from floats or from bytes.
+Layout: docs/protocol.md, section 5. Ranges are stated in `offchain.grid.bounds` and checked
+whenever a grid is made, from floats or from bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _LAYER: Final = np.dtype([("level", "u1"), ("position", ">u2"), ("import_limit_w
 class Grid:
     """A DC network as it is registered; arrays are read-only.
 
-    ``flow_l = (b_l (theta_from - theta_to)) >> shift`` in 2^-8 Wh, positive from ``from`` to ``to``.
+    ``flow_l = (b_l (theta_from - theta_to)) >> shift`` in 2^-8 Wh, positive from ``from``.
 
     Attributes:
         name: what people call it; not committed.
@@ -45,8 +46,8 @@ class Grid:
         theta_box: int64[n], shortest-path bound of |theta_n - theta_reference| in angle units.
         eps_grid: what rounding of prices may leave in the optimality residual.
         holarchy: positions and layers.
-        angle_bits: the angle unit is 2^-angle_bits radian; None where the grid came from bytes, because only the
-            quotient b / 2^shift is committed.
+        angle_bits: the angle unit is 2^-angle_bits radian; None where the grid came from bytes,
+            because only the quotient b / 2^shift is committed.
     """
 
     name: str
@@ -117,9 +118,10 @@ class Grid:
 def unpack(data: bytes, name: str = "registered grid") -> Grid:
     """Read and check committed bytes.
 
-    Everything that follows from the integers is computed again and must agree: layout, ranges, angle boxes (they must
-    be the shortest paths from one bus per island), eps_grid, positions, alignment and import limits of the layers.
-    Margins are bounded below by 2 only; `offchain.grid.flows` computes them from the susceptances.
+    What follows from the integers is computed again and must agree: ranges, angle boxes (the
+    shortest paths from one bus per island), eps_grid, positions, alignment and import limits of
+    the layers. Margins need a float factorisation and are only bounded here, from 2 to the limit;
+    `DcNetwork.distribution_sums` gives them.
 
     Raises:
         InputError: the bytes are not a packed grid; the message names the field.
