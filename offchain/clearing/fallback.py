@@ -7,81 +7,68 @@ from __future__ import annotations
 
 import clarabel  # type: ignore[import-untyped]
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from offchain.clearing.certificate import Ramps
-
-FloatArray = npt.NDArray[np.float64]
+from offchain.clearing.interior import Approximation
+from offchain.clearing.network import Network
+from offchain.clearing.table import Table
+from offchain.units import PRICE_FRACTION_BITS
 
 _ACCURACY = 1e-10
 
 
-def solve(
-    ramps: Ramps,
-    line_from: npt.NDArray[np.int64],
-    line_to: npt.NDArray[np.int64],
-    weight: FloatArray,
-    capacity: FloatArray,
-    n_bus: int,
-) -> tuple[FloatArray, FloatArray, int]:
+def solve(network: Network, table: Table) -> Approximation:
     """Clear approximately.
 
     Args:
-        ramps: the orders.
-        line_from: int64[m].
-        line_to: int64[m].
-        weight: float64[m], Wh per unit of angle; any unit.
-        capacity: float64[m], Wh.
-        n_bus: number of buses.
-
-    Returns:
-        Nodal prices float64[n] and line prices float64[m], in ticks, signed as the certificate has
-        them, and the number of steps.
+        network: the grid.
+        table: the orders.
     """
-    active = np.flatnonzero(ramps.q_wh > 0)
-    q = ramps.q_wh[active].astype(np.float64)
-    supply = ramps.supply[active]
-    pa, pb = (c[active].astype(np.float64) for c in (ramps.pa_ticks, ramps.pb_ticks))
-    k, m = len(active), len(weight)
-    energy = max(1.0, float(np.median(q)) if k else 1.0)
-    price = max(1.0, float(np.median(np.abs(pb))) if k else 1.0)
+    active = np.flatnonzero(table.q > 0)
+    q = table.q[active].astype(np.float64)
+    supply = table.supply[active]
+    bus = np.repeat(np.arange(network.n_bus), np.diff(table.start))[active]
+    pa = np.ldexp(table.bottom[active].astype(np.float64), -PRICE_FRACTION_BITS)
+    pb = pa + np.ldexp(table.width[active].astype(np.float64), -PRICE_FRACTION_BITS)
+    n, k, m = network.n_bus, len(active), len(network.weight)
     # Energies in units of `energy`, prices in units of `price`; flows are variables of their own.
-    quadratic = np.concatenate(((pb - pa) / q * energy / price, np.zeros(m + n_bus)))
-    linear = np.concatenate((np.where(supply, pa, -pb) / price, np.zeros(m + n_bus)))
-    lines, ones = np.arange(m), np.ones(m)
-    incidence = sparse.csc_array(
-        (np.concatenate((ones, -ones)), (np.concatenate((line_from, line_to)), np.tile(lines, 2))),
-        shape=(n_bus, m),
-    )
-    at_bus = sparse.csc_array(
-        (np.where(supply, 1.0, -1.0), (ramps.bus[active], np.arange(k))), shape=(n_bus, k)
-    )
-    relative = sparse.diags_array(weight / weight.max()) if m else sparse.csc_array((0, 0))
-    eye_x, eye_f = sparse.eye_array(k), sparse.eye_array(m)
+    energy = float(np.median(q)) if k else 1.0
+    price = max(1.0, float(np.median(np.abs(pb)))) if k else 1.0
+    quadratic = np.concatenate(((pb - pa) / q * energy / price, np.zeros(m + n)))
+    linear = np.concatenate((np.where(supply, pa, -pb) / price, np.zeros(m + n)))
+    ends = np.concatenate((network.line_from, network.line_to))
+    sides = np.repeat([1.0, -1.0], m)
+    incidence = sparse.csc_array((sides, (ends, np.tile(np.arange(m), 2))), shape=(n, m))
+    at_bus = sparse.csc_array((np.where(supply, 1.0, -1.0), (bus, np.arange(k))), shape=(n, k))
+    relative = network.weight / network.weight.max(initial=1e-300)
+    across = sparse.csc_array(sparse.diags_array(relative, shape=(m, m)) @ incidence.T)
+    each_order, each_line = sparse.eye_array(k), sparse.eye_array(m)
     rows = sparse.block_array(
         [
-            [at_bus, -incidence, None],
-            [None, eye_f, -(relative @ incidence.T)],
-            [-eye_x, None, None],
-            [eye_x, None, None],
-            [None, eye_f, None],
-            [None, -eye_f, None],
-            [None, None, sparse.csc_array((1, n_bus))],
+            [at_bus, -incidence, sparse.csc_array((n, n))],
+            [None, each_line, -across],
+            [-each_order, None, None],
+            [each_order, None, None],
+            [None, each_line, None],
+            [None, -each_line, None],
         ],
         format="csc",
     )
-    limit = capacity / energy
-    right = np.concatenate((np.zeros(n_bus + m), np.zeros(k), q / energy, limit, limit, np.ones(1)))
+    limit = network.capacity / energy
+    right = np.concatenate((np.zeros(n + m + k), q / energy, limit, limit))
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _ACCURACY
-    cones = [clarabel.ZeroConeT(n_bus + m), clarabel.NonnegativeConeT(2 * k + 2 * m + 1)]
+    cones = [clarabel.ZeroConeT(n + m), clarabel.NonnegativeConeT(2 * k + 2 * m)]
     solution = clarabel.DefaultSolver(
         sparse.diags_array(quadratic, format="csc"), linear, rows, right, cones, settings
     ).solve()
-    dual = np.array(solution.z)
-    pi = -dual[:n_bus] * price
-    at_limits = dual[n_bus + m + 2 * k :]
-    mu = (at_limits[:m] - at_limits[m : 2 * m]) * price
-    return pi, mu, int(solution.iterations)
+    dual, slack = np.array(solution.z), np.array(solution.s)
+    at_limit, spare = dual[n + m + 2 * k :], slack[n + m + 2 * k :]
+    mu = at_limit[:m] - at_limit[m:]
+    return Approximation(
+        pi=-dual[:n] * price,
+        mu=mu * price,
+        binding=np.abs(mu) > np.minimum(spare[:m], spare[m:]),
+        iterations=int(solution.iterations),
+    )

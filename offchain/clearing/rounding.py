@@ -121,3 +121,16 @@ def round_allocation(
         if not round_members(fine, first, last, group_total[group], scratch, out):
             return out, False
     return out, True
+
+
+@compiled
+def bus_injections(group_start: Int64Array, rounded: Int64Array) -> Int64Array:
+    """Dispatched minus served per bus, int64[n], of allocations grouped as in `round_allocation`."""
+    n_bus = len(group_start) // 2
+    out = np.zeros(n_bus, dtype=np.int64)
+    for bus in range(n_bus):
+        for i in range(group_start[2 * bus], group_start[2 * bus + 1]):
+            out[bus] -= rounded[i]
+        for i in range(group_start[2 * bus + 1], group_start[2 * bus + 2]):
+            out[bus] += rounded[i]
+    return out
