@@ -56,11 +56,13 @@ class Engine:
         travel: Makes the next block's time at least the given one; None where time cannot be made
             to pass.
         close: Ends what was started.
+        events: Every event of a contract, oldest first; None where the node is asked for them.
     """
 
     name: str
     travel: Callable[[int], None] | None
     close: Callable[[], None]
+    events: Callable[[ChecksumAddress], Iterator[LogReceipt]] | None = None
 
 
 def development_key(label: str, index: int) -> LocalAccount:
@@ -236,8 +238,8 @@ class Chain:
 
     def logs(self, address: ChecksumAddress) -> Iterator[LogReceipt]:
         """Every event that a contract has emitted, oldest first."""
-        if self.engine.name == "embedded":
-            yield from self._logs_of_receipts(address)
+        if self.engine.events is not None:
+            yield from self.engine.events(address)
             return
         newest = self.web3.eth.block_number
         for first in range(0, newest + 1, _LOG_RANGE):
@@ -246,12 +248,13 @@ class Chain:
                 {"address": address, "fromBlock": BlockNumber(first), "toBlock": BlockNumber(last)}
             )
 
-    def _logs_of_receipts(self, address: ChecksumAddress) -> Iterator[LogReceipt]:
-        """The same from receipts: the embedded chain searches logs in more than linear time."""
-        for number in range(1, self.web3.eth.block_number + 1):
-            for tx_hash in self.web3.eth.get_block(number)["transactions"]:
-                receipt = self.web3.eth.get_transaction_receipt(cast(HexBytes, tx_hash))
-                yield from (log for log in receipt["logs"] if log["address"] == address)
+    def input_of(self, log: LogReceipt) -> HexBytes:
+        """What was sent to the chain by the transaction that emitted an event."""
+        transaction = self.web3.eth.get_transaction_by_block(
+            log["blockNumber"], log["transactionIndex"]
+        )
+        # the embedded chain has its own name for it
+        return HexBytes(cast(bytes, transaction.get("input", transaction.get("data"))))
 
     # LIFE
 
@@ -291,7 +294,34 @@ def embedded() -> Chain:
         tester.time_travel(moment)
         tester.mine_block()
 
-    return Chain(web3, Engine("embedded", travel, lambda: None))
+    def events(address: ChecksumAddress) -> Iterator[LogReceipt]:
+        yield from _stored_events(tester.backend.chain, address)
+
+    return Chain(web3, Engine("embedded", travel, lambda: None, events))
+
+
+def _stored_events(store: Any, address: ChecksumAddress) -> Iterator[LogReceipt]:  # noqa: ANN401 - py-evm
+    """A contract's events from the embedded chain's own receipts.
+
+    Asked by web3, that chain searches all its blocks for every transaction.
+    """
+    wanted = bytes.fromhex(address[2:])
+    for number in range(1, store.get_canonical_head().block_number + 1):
+        block = store.get_canonical_block_by_number(number)
+        for position, receipt in enumerate(block.get_receipts(store.chaindb)):
+            for place, log in enumerate(receipt.logs):
+                if log.address == wanted:
+                    yield LogReceipt(
+                        address=address,
+                        blockHash=HexBytes(block.hash),
+                        blockNumber=BlockNumber(number),
+                        data=HexBytes(log.data),
+                        logIndex=place,
+                        removed=False,
+                        topics=[HexBytes(topic.to_bytes(32, "big")) for topic in log.topics],
+                        transactionHash=HexBytes(block.transactions[position].hash),
+                        transactionIndex=position,
+                    )
 
 
 def connect(url: str) -> Chain:

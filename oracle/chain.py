@@ -161,9 +161,8 @@ def _events(chain: Chain, ledger: Contract) -> Iterator[tuple[str, Any, LogRecei
 
 def _posted(chain: Chain, ledger: Contract, header_hash: bytes, log: LogReceipt) -> PostedHeader:
     """A header as it was posted: payload and certificate are the transaction's input."""
-    transaction = chain.web3.eth.get_transaction(log["transactionHash"])
     try:
-        _, arguments = ledger.decode_function_input(transaction["input"])
+        _, arguments = ledger.decode_function_input(chain.input_of(log))
     except (Web3Exception, ValueError):
         raise InputError(
             f"ledger: the header in transaction {log['transactionHash'].hex()} was not posted directly; "

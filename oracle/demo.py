@@ -227,6 +227,7 @@ class _Demo:
             state_root=draft.state.state_tree.root,
             nonce=self.secret("nonce"),
             packed_grid=self.scenario.network.grid.packed(),
+            participants=len(self.scenario.bus),
             tips=tuple(beacon.tip for beacon in self.beacons),
             relief=development_key("relief", 0).address,
             window_seconds=WINDOW_INTERVALS * POLICY.interval_s if devnet else LIVE_WINDOW_S,

@@ -22,6 +22,7 @@ class ServiceTally:
 
     def __init__(self, scenario: Scenario) -> None:
         """Begin with nothing."""
+        self._rank = scenario.rank
         self._counts = scenario.scarce if scenario.scarce.any() else ~scenario.scarce
         self._asked = np.zeros(len(scenario.bus), dtype=np.int64)
         self._delivered = np.zeros(len(scenario.bus), dtype=np.int64)
@@ -35,10 +36,13 @@ class ServiceTally:
         self._row += 1
 
     @property
+    def _asking(self) -> np.typing.NDArray[np.bool_]:
+        return self._asked > 0
+
+    @property
     def shares(self) -> np.typing.NDArray[np.float64]:
         """Delivered share of those who asked: float64, in [0, 1]."""
-        asking = self._asked > 0
-        return ratios(self._delivered[asking], self._asked[asking])
+        return ratios(self._delivered[self._asking], self._asked[self._asking])
 
     @property
     def worst(self) -> float:
@@ -46,14 +50,16 @@ class ServiceTally:
         return float(self.shares.min(initial=1.0))
 
     @property
-    def mean(self) -> float:
-        """The mean share; 1 if nobody asked."""
-        return float(self.shares.mean()) if self.shares.size else 1.0
+    def overall(self) -> float:
+        """The share of all energy that was delivered; 1 if nobody asked."""
+        asked = int(self._asked.sum())
+        return int(self._delivered.sum()) / asked if asked else 1.0
 
     @property
     def jain(self) -> float:
-        """Jain's fairness index: 1 when everybody got the same share."""
-        return jain(self.shares)
+        """Jain's index among equals, 1 when all of one service level got one share: the least of any level."""
+        rank = self._rank[self._asking]
+        return min((jain(self.shares[rank == level]) for level in set(rank.tolist())), default=1.0)
 
 
 class Lottery:

@@ -78,7 +78,9 @@ class ScenarioConfig:
         essential_permille: Least and most share of a consumer's demand that it declares essential.
         noise_permille: Least and most that one half-hour differs from the profile.
         supplier_permille: This share of the participants are power stations, and at least one; they
-            stand where the case has generators, the largest first.
+            stand where the case has generators, the strongest first.
+        idle_permille: A generator that the case does not dispatch is a station of this part of its
+            capacity.
         pv_permille: This share of the consumers has solar modules on the roof.
         pv_peak_permille: Power of the modules under an overhead sun, against the contracted rate of
             their owner.
@@ -107,6 +109,7 @@ class ScenarioConfig:
     essential_permille: tuple[int, int] = (300, 500)
     noise_permille: tuple[int, int] = (850, 1150)
     supplier_permille: int = 200
+    idle_permille: int = 20
     pv_permille: int = 100
     pv_peak_permille: int = 600
     latitude_deg: int = 50
@@ -179,7 +182,7 @@ def draw_scenario(config: ScenarioConfig) -> Scenario:
     rate = np.maximum(demand.max(axis=0), 1)
     roofs = roofs * rate // _PPB
     network = load_case(config.case, load_wh=int(rate.sum()))
-    station_bus, station_p_max = _station_sites(network, station_count)
+    station_bus, station_p_max = _station_sites(network, config, station_count)
     wanted = demand.sum(axis=1) * ratio_permille // 1000 - roofs.sum(axis=1)
     plants = np.maximum(wanted, 0)[:, None] * station_p_max // station_p_max.sum()
 
@@ -289,20 +292,26 @@ def _offered_permille(
     return np.where(scarce, drawn, config.ample_permille)
 
 
-def _station_sites(network: CaseGrid, count: int) -> tuple[Wh, Wh]:
+def _station_sites(network: CaseGrid, config: ScenarioConfig, count: int) -> tuple[Wh, Wh]:
     """Bus and weight of each power station.
 
-    Stations take the generators of the case, the largest first, and around again; a
-    generator that several stations share is as strong as before.
+    Stations take the generators of the case, the strongest first, and around again. A generator weighs as much as the
+    case dispatches it, because that is what the lines are made for; one that several stations share is as strong as
+    before.
     """
-    generators = sorted(network.generators, key=lambda generator: -generator.p_max_wh)
-    sites = [generators[k % len(generators)] for k in range(count)]
-    shared = [len(range(k % len(generators), count, len(generators))) for k in range(count)]
-    weight = [max(1, round(site.p_max_wh) // n) for site, n in zip(sites, shared, strict=True)]
-    return (
-        np.array([site.bus for site in sites], dtype=np.int64),
-        np.array(weight, dtype=np.int64),
-    )
+    grid = network.grid
+    dispatched = network.load_wh.copy()
+    np.add.at(dispatched, grid.line_from, network.base_flow_wh)
+    np.subtract.at(dispatched, grid.line_to, network.base_flow_wh)
+    strength = [
+        max(1, round(dispatched[g.bus]), round(g.p_max_wh) * config.idle_permille // 1000)
+        for g in network.generators
+    ]
+    by_strength = sorted(range(len(strength)), key=lambda g: -strength[g])
+    sites = [by_strength[k % len(by_strength)] for k in range(count)]
+    weight = [max(1, strength[g] // sites.count(g)) for g in sites]
+    bus = [network.generators[g].bus for g in sites]
+    return np.array(bus, dtype=np.int64), np.array(weight, dtype=np.int64)
 
 
 def _placed(rate_wh: Wh, bus_load_share: NDArray[np.float64]) -> Wh:
