@@ -23,6 +23,8 @@ FLOW_FRACTION_BITS: Final = 8
 DRAW_FRACTION_BITS: Final = 24
 #: The largest order; with it quantity times ramp width stays below 2^63.
 MAX_ORDER_WH: Final = 2**30 - 1
+#: The largest number of four bytes.
+U32_MAX: Final = 2**32 - 1
 #: Bids, prices and ramp ends are below this.
 MAX_TICKS: Final = 2**29
 #: The widest ramp, pb - pa.
@@ -48,6 +50,22 @@ def _whole(name: str, value: FloatLike, scale: int, highest: int) -> Int64Array:
     if np.any(scaled < -0.5) or np.any(scaled > highest + 0.5):
         raise InputError(f"{name}: out of range; give a number from 0 to {highest / scale:g}")
     return np.clip(np.rint(scaled), 0, highest).astype(np.int64)
+
+
+def unsigned(name: str, values: npt.ArrayLike, highest: int) -> Int64Array:
+    """A column of whole numbers in 0 ... highest as int64, of any shape.
+
+    Raises:
+        InputError: a value is no whole number or out of range; a plain cast would wrap around.
+    """
+    column = np.asarray(values)
+    if column.dtype.kind not in "iu" and not (column.dtype.kind == "O" or column.size == 0):
+        raise InputError(f"{name}: not whole numbers; give integers from 0 to {highest}")
+    wrong = (column < 0) | (column > highest)
+    if wrong.any():
+        value = column[wrong].flat[0]
+        raise InputError(f"{name}: {value} is out of range; give integers from 0 to {highest}")
+    return column.astype(np.int64)
 
 
 def wh_from_kwh(name: str, kwh: FloatLike) -> Int64Array:

@@ -261,8 +261,10 @@ def _number(manifest: dict[str, int | str], key: str) -> int:
 
 
 def _decimal(manifest: dict[str, int | str], key: str) -> int:
-    value = str(manifest[key])
-    if not (value.isascii() and value.isdigit() and len(value) <= 78 and value == str(int(value))):
+    value = manifest[key]
+    if not isinstance(value, str) or not (
+        value.isascii() and value.isdigit() and len(value) <= 78 and value == str(int(value))
+    ):
         raise InputError(f"bundle.manifest.{key}: must be a whole number, written as a text")
     return int(value)
 

@@ -14,6 +14,7 @@ from offchain.errors import InputError
 
 MAGIC: Final = b"clearwatt bundle 1\n"
 _LENGTH_BYTES: Final = 8
+_MANIFEST_BYTES: Final = 1024
 
 
 def write_sections(sections: Mapping[str, bytes], magic: bytes = MAGIC) -> bytes:
@@ -68,6 +69,9 @@ def read_manifest(data: bytes, keys: Sequence[str]) -> dict[str, int | str]:
     Raises:
         InputError: it is not the canonical JSON of such an object.
     """
+    # A bound on the size bounds how deep the parser can be led.
+    if len(data) > _MANIFEST_BYTES:
+        raise InputError(f"bundle.manifest: {len(data)} bytes; at most {_MANIFEST_BYTES}")
     try:
         manifest = json.loads(data)
     except (ValueError, RecursionError) as error:

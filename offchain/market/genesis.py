@@ -9,15 +9,15 @@ import numpy.typing as npt
 
 from offchain.commitment.bundle import GenesisBundle, write_genesis
 from offchain.commitment.hashing import record_salts
-from offchain.commitment.header import Domain, genesis_hash, market_id
+from offchain.commitment.header import Domain, genesis_hash, market_id, require_bytes
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.grid.model import Grid
-from offchain.market.interval import MarketState
+from offchain.market.interval import SALT_KEY_BYTES, MarketState
 from offchain.market.rules import Market, Shape, Table
 from offchain.policy import Policy
 from offchain.records import CONTRACT, KIND_CONTRACT, KIND_SHARE, KIND_STATE, SHARE, STATE
-from offchain.units import MAX_ORDER_WH, PPB
+from offchain.units import MAX_ORDER_WH, PPB, unsigned
 
 #: What must be zero in the first state: nothing is owed before the first interval (D_0 = 0).
 _FRESH = ("deficit_hi", "deficit_lo", "credit", "debit", "peak")
@@ -58,8 +58,11 @@ def register(
 
     Returns:
         records.CONTRACT[N] and records.STATE[N], salts left empty.
+
+    Raises:
+        InputError: a value does not fit its field.
     """
-    buses = np.asarray(bus).astype(np.int64)
+    buses = unsigned("contracts.bus", bus, 2**16 - 1)
     n = len(buses)
     contracts = np.zeros(n, dtype=CONTRACT)
     contracts["index"], contracts["owner"], contracts["bus"] = np.arange(n), owner, buses
@@ -67,9 +70,17 @@ def register(
     first = np.searchsorted(buses[order], buses[order])
     contracts["slot"][order] = np.arange(n) - first
     state = np.zeros(n, dtype=STATE)
-    state["index"], state["rank"], state["fstar_ppb"] = np.arange(n), rank, fstar_ppb
-    state["rate_wh"] = rate_wh
-    state["demand_cap_wh"], state["supply_cap_wh"] = demand_cap_wh, supply_cap_wh
+    columns = {
+        "rank": rank,
+        "fstar_ppb": fstar_ppb,
+        "rate_wh": rate_wh,
+        "demand_cap_wh": demand_cap_wh,
+        "supply_cap_wh": supply_cap_wh,
+    }
+    state["index"] = np.arange(n)
+    for name, column in columns.items():
+        highest = 2 ** (8 * state.dtype[name].itemsize) - 1
+        state[name] = unsigned(f"state.{name}", column, highest)
     return contracts, state
 
 
@@ -103,6 +114,9 @@ def genesis(
     Raises:
         InputError: names the table, the field and the remedy.
     """
+    require_bytes("salt_key", salt_key, SALT_KEY_BYTES)
+    if not 0 <= grid_version < 2**32:
+        raise InputError(f"grid_version: {grid_version} is not in 0 ... {2**32 - 1}")
     contracts, state, shares = contracts.copy(), state.copy(), _every_share(shares, len(contracts))
     _check(policy, contracts, state, shares)
     state["salt"] = record_salts(salt_key, KIND_STATE, state["index"])

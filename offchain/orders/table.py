@@ -16,7 +16,7 @@ import numpy.typing as npt
 from offchain.errors import InputError
 from offchain.policy import Policy
 from offchain.records import ORDER
-from offchain.units import Int64Array
+from offchain.units import U32_MAX, Int64Array, unsigned
 
 OrderTable = npt.NDArray[np.void]
 
@@ -77,13 +77,16 @@ def orders_from_columns(
 
     Returns:
         ``records.ORDER[k]`` with empty signatures.
+
+    Raises:
+        InputError: a value does not fit the field's four bytes.
     """
-    index = np.asarray(index)
-    table = np.zeros(len(index), dtype=ORDER)
-    table["index"], table["seq"] = index, seq
-    table["valid_from"], table["valid_to"] = valid_from, valid_to
+    columns = {"index": index, "seq": seq, "valid_from": valid_from, "valid_to": valid_to}
     for name in ("essential_wh", "flexible_wh", "supply_wh", "bid_ticks"):
-        table[name] = getattr(quantities, name)
+        columns[name] = getattr(quantities, name)
+    table = np.zeros(len(np.asarray(index)), dtype=ORDER)
+    for name, column in columns.items():
+        table[name] = unsigned(f"orders.{name}", column, U32_MAX)
     return table
 
 
