@@ -74,6 +74,7 @@ class MarketSettings:
         state_root: Root of the state tree before interval 1.
         nonce: 32 bytes that tell this market from every other with equal settings.
         packed_grid: The first grid.
+        participants: How many registration numbers the trees have room for.
         tips: Ends of the hash chains of the parties that make the seeds.
         relief: Who receives what a slashed bond leaves over for the harmed.
         window_seconds: How long a header can be disputed.
@@ -88,6 +89,7 @@ class MarketSettings:
     state_root: bytes
     nonce: bytes
     packed_grid: bytes
+    participants: int
     tips: tuple[bytes, ...]
     relief: ChecksumAddress
     window_seconds: int
@@ -109,6 +111,8 @@ class Deployment:
         faults: FaultProofs.
         escrow: SettlementEscrow.
         ledger: ClearingLedger.
+        verifier: NetworkVerifier.
+        forced: ForcedOrders.
         grid_version: Version of the first grid.
         gas: What it took, all transactions together.
     """
@@ -120,6 +124,8 @@ class Deployment:
     faults: Contract
     escrow: Contract
     ledger: Contract
+    verifier: Contract
+    forced: Contract
     grid_version: int
     gas: int
 
@@ -151,7 +157,8 @@ def deploy_all(chain: Chain, settings: MarketSettings) -> Deployment:
     call(registry.functions.registerGrid(settings.packed_grid))
     version = int(registry.functions.latestVersion().call())
 
-    names = ("bond", "beacon", "faults", "escrow", "ledger")
+    # the ledger first: the others ask it how deep its trees are
+    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced")
     first = chain.nonce()
     at = {name: get_create_address(chain.payer, Nonce(first + i)) for i, name in enumerate(names)}
     bond_config = (
@@ -175,6 +182,7 @@ def deploy_all(chain: Chain, settings: MarketSettings) -> Deployment:
         settings.state_root,
         settings.nonce,
         version,
+        settings.participants,
         settings.window_seconds,
         settings.deadline_seconds,
         settings.ring_size,
@@ -184,11 +192,15 @@ def deploy_all(chain: Chain, settings: MarketSettings) -> Deployment:
     deployment = Deployment(
         token=token,
         registry=registry,
+        ledger=create("ClearingLedger", ledger_config),
         bond=create("OracleBond", bond_config, [chain.payer]),
         beacon=create("CommitReveal", at["ledger"], list(settings.tips)),
-        faults=create("FaultProofs", at["ledger"], at["bond"]),
+        faults=create(
+            "FaultProofs", *(at[name] for name in ("ledger", "bond", "escrow", "verifier", "forced"))
+        ),
         escrow=create("SettlementEscrow", token.address, at["ledger"], chain.payer),
-        ledger=create("ClearingLedger", ledger_config),
+        verifier=create("NetworkVerifier", registry.address),
+        forced=create("ForcedOrders", at["ledger"], at["escrow"]),
         grid_version=version,
         gas=gas,
     )

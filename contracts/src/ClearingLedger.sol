@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
 import {IGridRegistry} from "./interfaces/IGridRegistry.sol";
 import {IOracleBond} from "./interfaces/IOracleBond.sol";
@@ -41,7 +42,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
 
     /* ------------------------------------------------ IMMUTABLES --------------------------------------------- */
 
-    /// @notice The grid registry.
+    /// @inheritdoc IClearingLedger
     address public immutable registry;
     /// @notice The randomness adapter.
     address public immutable beacon;
@@ -51,6 +52,10 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     address public immutable faults;
     /// @inheritdoc IClearingLedger
     bytes32 public immutable policyHash;
+    /// @inheritdoc IClearingLedger
+    bytes32 public immutable contractsRoot;
+    /// @inheritdoc IClearingLedger
+    uint8 public immutable treeDepth;
     /// @inheritdoc IClearingLedger
     bytes32 public immutable marketId;
     /// @inheritdoc IClearingLedger
@@ -73,6 +78,8 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     /* ------------------------------------------------ STORAGE ------------------------------------------------ */
 
     Status private _status;
+    /// @dev The highest head that was ever voided: orders up to two intervals after it are fixed still.
+    uint32 private _formerHead;
     mapping(uint256 slot => uint256 entry) private _headers;
 
     /* ------------------------------------------------ CONSTRUCTOR -------------------------------------------- */
@@ -89,6 +96,8 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         bond = c.bond;
         faults = c.faults;
         policyHash = c.policyHash;
+        contractsRoot = c.contractsRoot;
+        treeDepth = uint8(Math.log2(c.participants == 0 ? 1 : c.participants, Math.Rounding.Ceil));
         windowSeconds = c.windowSeconds;
         deadlineSeconds = c.deadlineSeconds;
         ringSize = c.ringSize;
@@ -154,6 +163,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         if (_entry(previousHash, payload.preStateRoot(), uint32(previous)) != previous) revert Ledger_WrongPrevious();
         if (!hasInputs(interval, payload.ordersRoot(), payload.seed())) revert Ledger_WrongInputs();
         if (payload.policyHash() != policyHash) revert Ledger_WrongPolicy();
+        if (payload.contractsRoot() != contractsRoot) revert Ledger_WrongContracts();
         if (payload.gridVersion() != s.gridVersion) revert Ledger_WrongGrid();
         if (payload.served() != payload.dispatched()) revert Ledger_EnergyUnbalanced();
         if (payload.creditSum() != payload.debitSum()) revert Ledger_MoneyUnbalanced();
@@ -180,6 +190,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         if (interval == 0 || interval > s.head) revert Ledger_UnknownHeader(interval);
         if (_isFinal(interval)) revert Ledger_AlreadyFinal();
         emit HeadersVoided(interval, s.head);
+        if (s.head > _formerHead) _formerHead = s.head;
         s.head = interval - 1;
         s.operator = address(0);
         s.restartedAt = uint32(block.timestamp);
@@ -236,6 +247,12 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     function finalHead() external view returns (uint32 interval) {
         interval = _status.head;
         while (!_isFinal(interval)) --interval;
+    }
+
+    /// @inheritdoc IClearingLedger
+    function nextGate() external view returns (uint32) {
+        uint32 head_ = _status.head;
+        return (head_ > _formerHead ? head_ : _formerHead) + 3;
     }
 
     /// @inheritdoc IClearingLedger

@@ -38,6 +38,8 @@ contract SettlementEscrow is ISettlementEscrow {
     IClearingLedger public immutable ledger;
     /// @notice Who admits participants, and can do nothing else.
     address public immutable registrar;
+    /// @dev Length of a path in the state tree. Held to it, no registration number can have two leaves.
+    uint256 private immutable _pathLength;
 
     /* ------------------------------------------------ STORAGE ------------------------------------------------ */
 
@@ -53,6 +55,7 @@ contract SettlementEscrow is ISettlementEscrow {
         token = token_;
         ledger = ledger_;
         registrar = registrar_;
+        _pathLength = 32 * uint256(ledger_.treeDepth());
     }
 
     /* ------------------------------------------------ IN ----------------------------------------------------- */
@@ -119,8 +122,7 @@ contract SettlementEscrow is ISettlementEscrow {
         Slots storage a = _open(index);
         if (msg.sender != a.owner) revert Escrow_Unauthorised();
         if (amount > a.deposit) revert Escrow_BeyondDeposit();
-        // Orders may be fixed for the two intervals after the head, but for no later one.
-        uint32 from = ledger.head() + 3;
+        uint32 from = ledger.nextGate();
         a.announced = amount;
         a.withdrawableFrom = from;
         emit WithdrawalAnnounced(index, amount, from);
@@ -152,7 +154,7 @@ contract SettlementEscrow is ISettlementEscrow {
         bytes32 root = header.payload.stateRoot();
         Slots storage a = _open(index);
         if (leaf.record.length == 0) {
-            if (Trees.plainRoot(Trees.EMPTY_LEAF, index, leaf.path) != root) revert Escrow_WrongLeaf();
+            if (!_isUnder(root, Trees.EMPTY_LEAF, index, leaf.path)) revert Escrow_WrongLeaf();
             amount = a.deposit;
         } else {
             if (_leafIndex(root, leaf) != index) revert Escrow_WrongLeaf();
@@ -230,12 +232,15 @@ contract SettlementEscrow is ISettlementEscrow {
     }
 
     /// @dev Check that a leaf is in a state tree at the place of its own registration number.
-    function _leafIndex(bytes32 root, LeafEvidence calldata leaf) private pure returns (uint32 index) {
+    function _leafIndex(bytes32 root, LeafEvidence calldata leaf) private view returns (uint32 index) {
         if (leaf.record.length != Records.STATE_LENGTH) revert Escrow_WrongLeaf();
         index = uint32(Records.number(leaf.record, 0, 4));
-        if (Trees.plainRoot(Trees.leaf(Records.KIND_STATE, leaf.record), index, leaf.path) != root) {
-            revert Escrow_WrongLeaf();
-        }
+        bytes32 node = Trees.leaf(Records.KIND_STATE, leaf.record);
+        if (!_isUnder(root, node, index, leaf.path)) revert Escrow_WrongLeaf();
+    }
+
+    function _isUnder(bytes32 root, bytes32 node, uint256 index, bytes calldata path) private view returns (bool) {
+        return path.length == _pathLength && Trees.plainRoot(node, index, path) == root;
     }
 
     function _counters(bytes calldata record) private pure returns (uint256 credit, uint256 debit) {

@@ -18,7 +18,8 @@ interface IClearingLedger is IOrderLog {
     /// @param contractsRoot Root of the contracts tree at genesis.
     /// @param genesisStateRoot Root of the state tree before interval 1.
     /// @param genesisNonce Makes two markets with equal settings different.
-    /// @param gridVersion Version of the first grid.
+    /// @param gridVersion Version of the grid.
+    /// @param participants How many registration numbers the trees have room for.
     /// @param windowSeconds How long a header can be disputed.
     /// @param deadlineSeconds How long after a header the next one may come before anyone may freeze the ledger.
     /// @param ringSize Number of headers kept; more than twice the window in intervals.
@@ -34,6 +35,7 @@ interface IClearingLedger is IOrderLog {
         bytes32 genesisStateRoot;
         bytes32 genesisNonce;
         uint32 gridVersion;
+        uint32 participants;
         uint32 windowSeconds;
         uint32 deadlineSeconds;
         uint32 ringSize;
@@ -68,6 +70,8 @@ interface IClearingLedger is IOrderLog {
     error Ledger_WrongPolicy();
     /// @notice Thrown when the grid version is not the one in force.
     error Ledger_WrongGrid();
+    /// @notice Thrown when the contracts are not this market's.
+    error Ledger_WrongContracts();
     /// @notice Thrown when energy served is not energy dispatched.
     error Ledger_EnergyUnbalanced();
     /// @notice Thrown when the money paid out is not the money paid in.
@@ -146,6 +150,9 @@ interface IClearingLedger is IOrderLog {
     /// @notice The newest final interval.
     function finalHead() external view returns (uint32);
 
+    /// @notice The first interval whose orders cannot be fixed yet. What happens now happened before its gate.
+    function nextGate() external view returns (uint32);
+
     /// @notice Whether the ledger is frozen.
     function frozen() external view returns (bool);
 
@@ -176,6 +183,15 @@ interface IClearingLedger is IOrderLog {
 
     /// @notice Hash of the packed policy.
     function policyHash() external view returns (bytes32);
+
+    /// @notice Root of the contracts tree.
+    function contractsRoot() external view returns (bytes32);
+
+    /// @notice Depth of the trees over registration numbers.
+    function treeDepth() external view returns (uint8);
+
+    /// @notice The grid registry.
+    function registry() external view returns (address);
 
     /// @notice How long a header can be disputed, in seconds.
     function windowSeconds() external view returns (uint32);

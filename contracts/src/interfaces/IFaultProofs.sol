@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {AllocationEvidence, HeaderEvidence} from "../types/Evidence.sol";
+import {
+    AllocationEvidence,
+    BusEvidence,
+    HeaderEvidence,
+    LeafEvidence,
+    NodeEvidence,
+    SumEvidence
+} from "../types/Evidence.sol";
 
 /// @title One entry point per lie
 /// @notice Each function takes one header and the evidence of one fault in it. If the fault is there, the header and
@@ -25,7 +32,10 @@ interface IFaultProofs {
     /// @param commitment `H(abi.encode(sender, H(calldata of the proof)))`.
     function commit(bytes32 commitment) external;
 
-    /// @notice An allocation lies outside its bracket at its bus's price (docs/mechanism.md, section 1).
+    /* ------------------------------------------------ ONE LINE ----------------------------------------------- */
+
+    /// @notice An allocation lies outside its bracket at its bus's price, or above its order (docs/mechanism.md,
+    /// section 1).
     /// @param header The header.
     /// @param allocation The leaf, its bus and its path.
     function bracket(HeaderEvidence calldata header, AllocationEvidence calldata allocation) external;
@@ -34,4 +44,187 @@ interface IFaultProofs {
     /// @param header The header.
     /// @param allocation The leaf, its bus and its path.
     function payment(HeaderEvidence calldata header, AllocationEvidence calldata allocation) external;
+
+    /// @notice A leaf repeats another interval, bus, slot or price than those it lies under.
+    /// @param header The header.
+    /// @param allocation The leaf, its bus and its path.
+    function misplaced(HeaderEvidence calldata header, AllocationEvidence calldata allocation) external;
+
+    /// @notice A leaf's quantities or bid are not those of the participant's order, or not zero without one.
+    /// @param header The header.
+    /// @param allocation The leaf, its bus and its path.
+    /// @param order The order leaf of the same participant, empty if there is none.
+    function copied(HeaderEvidence calldata header, AllocationEvidence calldata allocation, LeafEvidence calldata order)
+        external;
+
+    /// @notice A leaf's key or ramps are not those of the rule (section 2).
+    /// @param header The header.
+    /// @param allocation The leaf, its bus and its path.
+    /// @param preState The participant's state before the interval.
+    /// @param policy The packed policy.
+    function key(
+        HeaderEvidence calldata header,
+        AllocationEvidence calldata allocation,
+        LeafEvidence calldata preState,
+        bytes calldata policy
+    ) external;
+
+    /// @notice A leaf's part of the pot is not its committed share of it, rounded down or up.
+    /// @param header The header.
+    /// @param allocation The leaf, its bus and its path.
+    /// @param share The share leaf of the same participant, empty if it has none.
+    function pot(HeaderEvidence calldata header, AllocationEvidence calldata allocation, LeafEvidence calldata share)
+        external;
+
+    /// @notice A leaf's part of the shortfall is not in proportion to its headroom, rounded down or up.
+    /// @param header The header.
+    /// @param allocation The leaf, its bus and its path.
+    /// @param policy The packed policy.
+    function shortfall(HeaderEvidence calldata header, AllocationEvidence calldata allocation, bytes calldata policy)
+        external;
+
+    /// @notice A state after the interval does not follow from the one before it and the participant's line.
+    /// @param header The header.
+    /// @param allocation The leaf, its bus and its path.
+    /// @param preState The participant's state before the interval.
+    /// @param postState The participant's state after it.
+    /// @param policy The packed policy.
+    function transition(
+        HeaderEvidence calldata header,
+        AllocationEvidence calldata allocation,
+        LeafEvidence calldata preState,
+        LeafEvidence calldata postState,
+        bytes calldata policy
+    ) external;
+
+    /// @notice A participant's line lies elsewhere than its contract says, or something else lies in its place.
+    /// @param header The header.
+    /// @param allocation What lies in a slot; an empty record for an empty slot.
+    /// @param index The participant's registration number.
+    /// @param contract_ The participant's contract leaf, empty if it has none.
+    function placement(
+        HeaderEvidence calldata header,
+        AllocationEvidence calldata allocation,
+        uint32 index,
+        LeafEvidence calldata contract_
+    ) external;
+
+    /// @notice A state exists for a registration number that has no contract.
+    /// @param header The header.
+    /// @param index The registration number.
+    /// @param contract_ Its contract leaf, which is empty.
+    /// @param postState Its state after the interval, which is not.
+    function orphan(
+        HeaderEvidence calldata header,
+        uint32 index,
+        LeafEvidence calldata contract_,
+        LeafEvidence calldata postState
+    ) external;
+
+    /* ------------------------------------------------ SUMS, BUSES, FORM -------------------------------------- */
+
+    /// @notice The sums of a node are not those of its children together.
+    /// @param header The header.
+    /// @param node The node, both children and its path.
+    function sumNode(HeaderEvidence calldata header, SumEvidence calldata node) external;
+
+    /// @notice The sums in a bus record are not those of its participants' root.
+    /// @param header The header.
+    /// @param bus The bus and its path.
+    /// @param root The root, opened as in SumEvidence.
+    function busRoot(HeaderEvidence calldata header, BusEvidence calldata bus, bytes calldata root) external;
+
+    /// @notice A bus record's angle, price or injection are not those of the checked bus vector.
+    /// @param header The header.
+    /// @param bus The bus and its path.
+    /// @param vector The certificate and all injections, whose hash the header carries.
+    function busVector(HeaderEvidence calldata header, BusEvidence calldata bus, bytes calldata vector) external;
+
+    /// @notice A bus lies elsewhere than the grid says, or nothing lies in its place.
+    /// @param header The header.
+    /// @param number The bus that is missing, where the record is empty.
+    /// @param bus What lies at a position; an empty record for an empty position.
+    function busPlacement(HeaderEvidence calldata header, uint16 number, BusEvidence calldata bus) external;
+
+    /// @notice The header's totals are not the sums of the allocation root, or it has both a pot and a shortfall.
+    /// @param header The header.
+    /// @param root The root, opened as in SumEvidence.
+    function totals(HeaderEvidence calldata header, bytes calldata root) external;
+
+    /// @notice A bus's price is not that of its tightest layer (section 5).
+    /// @param header The header.
+    /// @param bus The bus and its path.
+    /// @param sums The sums of every node above the bus, from below, 48 bytes each.
+    /// @param policy The packed policy.
+    function price(HeaderEvidence calldata header, BusEvidence calldata bus, bytes calldata sums, bytes calldata policy)
+        external;
+
+    /// @notice The certificate behind the bus vector breaks a rule of the network (only where it was not posted).
+    /// @param header The header.
+    /// @param vector The certificate and all injections, whose hash the header carries.
+    function network(HeaderEvidence calldata header, bytes calldata vector) external;
+
+    /// @notice A node of the allocation tree is not of a type that can stand where it stands.
+    /// @param header The header.
+    /// @param node The node's preimage and its path.
+    function allocationForm(HeaderEvidence calldata header, NodeEvidence calldata node) external;
+
+    /// @notice A node of the orders, state or shares tree is not of a type that can stand where it stands, or a
+    /// record is not at the place of its index.
+    /// @param header The header.
+    /// @param kind Record kind of the tree: 1 orders, 3 state, 6 shares.
+    /// @param preimage What the node is the hash of.
+    /// @param index Position of the node in its level.
+    /// @param path Siblings from the node up, 32 bytes each.
+    function recordForm(
+        HeaderEvidence calldata header,
+        uint8 kind,
+        bytes calldata preimage,
+        uint32 index,
+        bytes calldata path
+    ) external;
+
+    /* ------------------------------------------------ ORDERS AND COLLATERAL ---------------------------------- */
+
+    /// @notice An order is not valid in the interval, above its contract, above the highest bid, or of nobody.
+    /// @param header The header.
+    /// @param order The order leaf.
+    /// @param preState The participant's state before the interval, which carries its contract.
+    /// @param policy The packed policy.
+    function orderTerms(
+        HeaderEvidence calldata header,
+        LeafEvidence calldata order,
+        LeafEvidence calldata preState,
+        bytes calldata policy
+    ) external;
+
+    /// @notice An order is not signed by the registered owner.
+    /// @param header The header.
+    /// @param order The order leaf.
+    function orderSignature(HeaderEvidence calldata header, LeafEvidence calldata order) external;
+
+    /// @notice A forced order that is due and admissible is not in the orders tree, nor a later one in its place.
+    /// @param header The header.
+    /// @param id Number of the forced order.
+    /// @param filed The packed order as filed.
+    /// @param order The participant's order leaf, empty if there is none.
+    /// @param preState The participant's state before the interval, which carries its contract.
+    /// @param policy The packed policy.
+    function forcedIgnored(
+        HeaderEvidence calldata header,
+        uint256 id,
+        bytes calldata filed,
+        LeafEvidence calldata order,
+        LeafEvidence calldata preState,
+        bytes calldata policy
+    ) external;
+
+    /// @notice The header's cursor is not the number of forced orders that are due.
+    /// @param header The header.
+    function forcedCursor(HeaderEvidence calldata header) external;
+
+    /// @notice A participant owes more than the deposit it had before the gate.
+    /// @param header The header.
+    /// @param postState The participant's state after the interval.
+    function overdrawn(HeaderEvidence calldata header, LeafEvidence calldata postState) external;
 }

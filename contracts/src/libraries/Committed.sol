@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IFaultProofs} from "../interfaces/IFaultProofs.sol";
-import {AllocationEvidence} from "../types/Evidence.sol";
+import {AllocationEvidence, BusEvidence, LeafEvidence, NodeEvidence} from "../types/Evidence.sol";
 import {Headers} from "./Headers.sol";
 import {Records} from "./Records.sol";
 import {Trees} from "./Trees.sol";
@@ -13,6 +13,9 @@ import {Trees} from "./Trees.sol";
 /// own.
 library Committed {
     using Headers for bytes;
+
+    /// @dev Bytes of an opened inner node: `left ‖ right ‖ sums ‖ salt`.
+    uint256 internal constant OPENED_LENGTH = 128;
 
     /// @notice Open a participant's line of an interval.
     /// @param payload The header's payload.
@@ -26,11 +29,115 @@ library Committed {
     {
         a = Records.allocation(e.record);
         b = Records.bus(e.bus);
-        bytes32 leaf = Trees.leaf(Records.KIND_ALLOCATION, e.record);
-        bytes32 node = Trees.bus(e.bus);
-        if (
-            Trees.sumRoot(leaf, e.slot, e.lower) != b.root
-                || Trees.sumRoot(node, e.position, e.upper) != payload.allocationRoot()
-        ) revert IFaultProofs.Fault_NotCommitted();
+        bytes32 lowest = Trees.leaf(Records.KIND_ALLOCATION, e.record);
+        if (Trees.sumRoot(lowest, e.slot, e.lower) != b.root) revert IFaultProofs.Fault_NotCommitted();
+        _requireBus(payload, Trees.bus(e.bus), e.position, e.upper);
+    }
+
+    /// @notice Show that a slot of a bus is empty.
+    /// @param payload The header's payload.
+    /// @param e The slot and its path; the path may start above an empty subtree that contains the slot.
+    /// @return b The bus.
+    function emptySlot(bytes calldata payload, AllocationEvidence calldata e)
+        internal
+        pure
+        returns (Records.Bus memory b)
+    {
+        b = Records.bus(e.bus);
+        uint256 steps = e.lower.length >> 6;
+        if (steps > b.depth || b.depth > 32) revert IFaultProofs.Fault_Malformed();
+        uint256 height = b.depth - steps;
+        bytes32 subtree = Trees.emptyRoot(height);
+        if (Trees.sumRoot(subtree, e.slot >> height, e.lower) != b.root) revert IFaultProofs.Fault_NotCommitted();
+        _requireBus(payload, Trees.bus(e.bus), e.position, e.upper);
+    }
+
+    /// @notice Open a bus.
+    /// @param payload The header's payload.
+    /// @param e The bus and its path.
+    /// @return b The bus.
+    function bus(bytes calldata payload, BusEvidence calldata e) internal pure returns (Records.Bus memory b) {
+        b = Records.bus(e.bus);
+        _requireBus(payload, Trees.bus(e.bus), e.position, e.upper);
+    }
+
+    /// @notice Hold a leaf of a plain tree to its root.
+    /// @param root The tree's root.
+    /// @param depth Its depth.
+    /// @param kind The record kind.
+    /// @param index Where the leaf lies; a record that is not empty must name it.
+    /// @param e The leaf and its path.
+    function leaf(bytes32 root, uint256 depth, uint8 kind, uint256 index, LeafEvidence calldata e) internal pure {
+        if (e.path.length != 32 * depth) revert IFaultProofs.Fault_Malformed();
+        if (e.record.length != 0 && Records.number(e.record, 0, 4) != index) revert IFaultProofs.Fault_Malformed();
+        if (Trees.plainRoot(Trees.leaf(kind, e.record), index, e.path) != root) {
+            revert IFaultProofs.Fault_NotCommitted();
+        }
+    }
+
+    /// @notice Hold any node of the allocation tree to its root.
+    /// @param payload The header's payload.
+    /// @param lowest The node.
+    /// @param e Where it lies; its preimage is not looked at.
+    /// @param upperDepth Depth of the tree above the buses.
+    /// @return height Height of the node above the leaves of its tree, which are participants or buses.
+    function node(bytes calldata payload, bytes32 lowest, NodeEvidence calldata e, uint256 upperDepth)
+        internal
+        pure
+        returns (uint256 height)
+    {
+        uint256 depth = upperDepth;
+        uint256 steps = e.upper.length >> 6;
+        if (e.bus.length != 0) {
+            if (steps != upperDepth) revert IFaultProofs.Fault_Malformed();
+            Records.Bus memory b = Records.bus(e.bus);
+            if (Trees.sumRoot(lowest, e.slot, e.lower) != b.root) revert IFaultProofs.Fault_NotCommitted();
+            lowest = Trees.bus(e.bus);
+            depth = b.depth;
+            steps = e.lower.length >> 6;
+        }
+        _requireBus(payload, lowest, e.position, e.upper);
+        if (steps > depth) revert IFaultProofs.Fault_Malformed();
+        height = depth - steps;
+    }
+
+    /// @notice Open a node with sums by what it is.
+    /// @param opening One byte (height of an empty subtree), an allocation record, a bus record, or an inner node as
+    /// `left ‖ right ‖ sums ‖ salt`; the four have different lengths.
+    /// @return hash The node.
+    /// @return s Its sums.
+    function open(bytes calldata opening) internal pure returns (bytes32 hash, Records.Sums memory s) {
+        if (opening.length == OPENED_LENGTH) {
+            s = Records.sums(opening, 64);
+            hash = Trees.sumInner(
+                bytes32(Records.number(opening, 0, 32)),
+                bytes32(Records.number(opening, 32, 32)),
+                keccak256(opening[64:])
+            );
+        } else if (opening.length == Records.ALLOCATION_LENGTH) {
+            Records.Allocation memory a = Records.allocation(opening);
+            s = Records.Sums({
+                requested: a.essential.q + a.flexible.q,
+                offered: a.supply.q,
+                served: a.essential.x + a.flexible.x,
+                dispatched: a.supply.x,
+                credit: a.supplyPay + a.potShare,
+                debit: a.energyCost + a.shortfall
+            });
+            hash = Trees.leaf(Records.KIND_ALLOCATION, opening);
+        } else if (opening.length == Records.BUS_LENGTH) {
+            s = Records.sums(opening, 23);
+            hash = Trees.bus(opening);
+        } else if (opening.length == 1 && uint8(opening[0]) <= 32) {
+            hash = Trees.emptyRoot(uint8(opening[0]));
+        } else {
+            revert IFaultProofs.Fault_Malformed();
+        }
+    }
+
+    function _requireBus(bytes calldata payload, bytes32 node_, uint256 position, bytes calldata upper) private pure {
+        if (Trees.sumRoot(node_, position, upper) != payload.allocationRoot()) {
+            revert IFaultProofs.Fault_NotCommitted();
+        }
     }
 }

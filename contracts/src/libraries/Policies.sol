@@ -24,6 +24,7 @@ library Policies {
         uint256 beta;
         uint256 pLo;
         uint256 pHi;
+        uint256 maxBid;
     }
 
     /// @notice Decode a policy and hold it to its hash.
@@ -45,5 +46,6 @@ library Policies {
         p.beta = Records.number(packed, 43, 4);
         p.pLo = Records.number(packed, 47, 4);
         p.pHi = Records.number(packed, 51, 4);
+        p.maxBid = Records.number(packed, 55, 4);
     }
 }

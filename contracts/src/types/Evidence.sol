@@ -33,6 +33,33 @@ struct AllocationEvidence {
     bytes upper;
 }
 
+/// @notice Any node of the allocation tree by its preimage.
+/// @param preimage What the node is the hash of.
+/// @param slot Position of the node in its level below the bus; 0 above the buses.
+/// @param lower Steps from the node to its bus's root; empty above the buses.
+/// @param bus The packed bus record; empty above the buses.
+/// @param position Position of the bus, or of the node in its level above the buses.
+/// @param upper Steps from the bus node, or from the node, to the allocation root.
+struct NodeEvidence {
+    bytes preimage;
+    uint32 slot;
+    bytes lower;
+    bytes bus;
+    uint32 position;
+    bytes upper;
+}
+
+/// @notice An inner node of the allocation tree, opened together with both of its children.
+/// @param parent The node; its preimage here is `left 32 ‖ right 32 ‖ sums 48 ‖ salt 16`.
+/// @param left What the left child is: one byte (height of an empty subtree), an allocation record, a bus record, or
+/// 128 bytes as of `parent`.
+/// @param right What the right child is.
+struct SumEvidence {
+    NodeEvidence parent;
+    bytes left;
+    bytes right;
+}
+
 /// @notice A bus node of the allocation tree and its path.
 /// @param bus The packed bus record.
 /// @param position Where the bus lies in the grid's holarchy.

@@ -78,7 +78,7 @@ library Build {
         );
     }
 
-    function policy(Policies.Policy memory p, uint32 maxBid) internal pure returns (bytes memory) {
+    function policy(Policies.Policy memory p) internal pure returns (bytes memory) {
         return bytes.concat(
             abi.encodePacked(
                 uint16(1),
@@ -92,7 +92,7 @@ library Build {
                 uint64(p.gamma),
                 uint64(p.tau)
             ),
-            abi.encodePacked(uint32(p.beta), uint32(p.pLo), uint32(p.pHi), maxBid, uint8(0), uint8(0))
+            abi.encodePacked(uint32(p.beta), uint32(p.pLo), uint32(p.pHi), uint32(p.maxBid), uint8(0), uint8(0))
         );
     }
 

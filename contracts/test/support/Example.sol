@@ -64,12 +64,13 @@ abstract contract Example is TestBase {
             tau: 0,
             beta: 5e7,
             pLo: 200_000,
-            pHi: 300_000
+            pHi: 300_000,
+            maxBid: 250_000
         });
     }
 
     function packedPolicy() internal pure returns (bytes memory) {
-        return Build.policy(policy(), 250_000);
+        return Build.policy(policy());
     }
 
     function policyHash() internal pure returns (bytes32) {

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ClearingLedger} from "../../src/ClearingLedger.sol";
 import {FaultProofs} from "../../src/FaultProofs.sol";
+import {ForcedOrders} from "../../src/ForcedOrders.sol";
 import {GridRegistry} from "../../src/GridRegistry.sol";
 import {NetworkVerifier} from "../../src/NetworkVerifier.sol";
 import {OracleBond} from "../../src/OracleBond.sol";
@@ -36,6 +37,7 @@ abstract contract Market is Example {
     CommitReveal internal beacon;
     SettlementEscrow internal escrow;
     NetworkVerifier internal verifier;
+    ForcedOrders internal forced;
 
     bytes32[] internal chainA;
     bytes32[] internal chainB;
@@ -64,6 +66,7 @@ abstract contract Market is Example {
             genesisStateRoot: stateRoot(genesis.pre),
             genesisNonce: keccak256("a test market"),
             gridVersion: version,
+            participants: uint32(PARTICIPANTS),
             windowSeconds: WINDOW,
             deadlineSeconds: DEADLINE,
             ringSize: RING,
@@ -79,10 +82,17 @@ abstract contract Market is Example {
             OracleBond.Config(token, address(ledger), faultsAt, TREASURER, RELIEF, PENALTY, PENALTY, REWARD, DELAY),
             signers
         );
-        faults = new FaultProofs(ledger, bond);
+        faults = new FaultProofs(
+            ledger,
+            bond,
+            SettlementEscrow(vm.computeCreateAddress(address(this), nonce + 4)),
+            NetworkVerifier(vm.computeCreateAddress(address(this), nonce + 5)),
+            ForcedOrders(vm.computeCreateAddress(address(this), nonce + 6))
+        );
         beacon = new CommitReveal(address(ledger), _tips());
         escrow = new SettlementEscrow(token, ledger, address(this));
         verifier = new NetworkVerifier(registry);
+        forced = new ForcedOrders(ledger, escrow);
         assertEq(address(bond), bondAt);
         assertEq(address(faults), faultsAt);
         assertEq(address(beacon), beaconAt);

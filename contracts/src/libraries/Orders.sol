@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {Records} from "./Records.sol";
+
+/// @title Signed orders
+/// @notice EIP-712 of docs/protocol.md, section 3; `offchain/orders/signing.py` is the same in Python.
+library Orders {
+    /// @notice Type hash of an order.
+    bytes32 internal constant TYPEHASH = keccak256(
+        "Order(uint32 index,uint32 seq,uint32 validFrom,uint32 validTo,"
+        "uint32 essentialWh,uint32 flexibleWh,uint32 supplyWh,uint32 bidTicks)"
+    );
+
+    /// @notice Who signed an order.
+    /// @param o The order with its signature.
+    /// @param separator The market's EIP-712 domain separator.
+    /// @return account The signer, address 0 if the signature is none.
+    function signer(Records.Order memory o, bytes32 separator) internal pure returns (address account) {
+        bytes32 structHash = keccak256(
+            abi.encode(
+                TYPEHASH, o.index, o.seq, o.validFrom, o.validTo, o.essentialWh, o.flexibleWh, o.supplyWh, o.bidTicks
+            )
+        );
+        (account,,) = ECDSA.tryRecover(MessageHashUtils.toTypedDataHash(separator, structHash), o.v, o.r, o.s);
+    }
+}
