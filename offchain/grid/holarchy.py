@@ -96,9 +96,11 @@ def derive_holarchy(
     layers: list[Layer] = []
     crossing = Crossing(line_from, line_to, limit_wh, len(bus_names))
     _place(root, 0, position, layers, crossing)
-    at_bus = crossing.at_buses()
+    # A single bus is the system.
+    at_bus = crossing.at_buses() if root.height else []
     layers.extend(
-        Layer(name, 0, int(position[bus]), at_bus[bus]) for bus, name in enumerate(bus_names)
+        Layer(name, 0, int(place), limit)
+        for name, place, limit in zip(bus_names, position, at_bus, strict=False)
     )
     position.setflags(write=False)
     return Holarchy(root.height, position, tuple(layers))

@@ -29,10 +29,7 @@ def grid_summary(case: CaseGrid, source: str) -> dict[str, Any]:
     n_island = int(islands(grid.n_bus, grid.line_from, grid.line_to).max()) + 1
     unit = 2.0 ** (grid.shift + FLOW_FRACTION_BITS + PRICE_FRACTION_BITS)
     holarchy = grid.holarchy
-    members = [
-        np.count_nonzero(holarchy.position >> layer.level == layer.position)
-        for layer in holarchy.layers[: len(holarchy.layers) - grid.n_bus]
-    ]
+    areas = [layer for layer in holarchy.layers if layer.level > 0]
     return {
         "source": source,
         "name": grid.name,
@@ -64,10 +61,10 @@ def grid_summary(case: CaseGrid, source: str) -> dict[str, Any]:
             {
                 "name": layer.name,
                 "level": layer.level,
-                "buses": int(count),
+                "buses": int(np.count_nonzero(holarchy.position >> layer.level == layer.position)),
                 "import_limit_wh": layer.import_limit_wh,
             }
-            for layer, count in zip(holarchy.layers, members, strict=False)
+            for layer in areas
         ],
         "notes": {kind: [note.text for note in case.notes if note.kind == kind] for kind in _KINDS},
     }
