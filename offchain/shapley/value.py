@@ -28,8 +28,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from offchain.clearing.certificate import Certificate, Ramps
-from offchain.clearing.program import Clearer, Clearing, ClearingError
+from offchain.clearing.certificate import Ramps
+from offchain.clearing.program import Clearer, Clearing
 from offchain.errors import InputError
 from offchain.grid.model import Grid
 from offchain.units import MAX_ORDER_WH, MAX_RAMP_TICKS
@@ -101,7 +101,7 @@ class SupplyGame:
 
 
 class Evaluator:
-    """Clears coalitions of a game one after the other, each started from the one before.
+    """Clears coalitions of a game.
 
     Args:
         game: the game.
@@ -123,7 +123,7 @@ class Evaluator:
         Rows: demand of every bus, base energy of every bus, offers of the players.
 
         Raises:
-            ClearingError: as `Clearer.clear`, also from a fresh start.
+            ClearingError: as `Clearer.clear`.
         """
         game = self._game
         offers = [
@@ -139,12 +139,7 @@ class Evaluator:
             self._pa[keep],
             self._pb[keep],
         )
-        try:
-            return self._clearer.clear(ramps)
-        except ClearingError:
-            # a start far from this coalition's prices can mislead the solver; no start cannot
-            self._clearer = Clearer(game.grid)
-            return self._clearer.clear(ramps)
+        return self._clearer.clear(ramps)
 
     def served_wh(self, interval: int, mask: int) -> int:
         """Load served in one interval, Wh; arguments and errors as `clear`."""
@@ -153,10 +148,6 @@ class Evaluator:
             return 0
         demands = int(np.count_nonzero(game.demand_wh[interval]))
         return int(self.clear(interval, mask).x_wh[:demands].sum())
-
-    def certificate(self, interval: int, mask: int) -> Certificate:
-        """What shows the clearing of one interval; arguments and errors as `clear`."""
-        return self.clear(interval, mask).certificate
 
 
 @dataclass(frozen=True, eq=False)
