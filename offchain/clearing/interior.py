@@ -28,8 +28,8 @@ BoolArray = npt.NDArray[np.bool_]
 _MAX_STEPS: Final = 100
 #: How much of the way to the nearest bound a step may go.
 _TO_BOUND: Final = 0.995
-#: The mean product of a slack and its price at which the active bounds are told apart.
-_ACCURACY: Final = 1e-8
+#: How far a bus may be out of balance at the end, in average orders.
+_BALANCE: Final = 1e-6
 #: Prices are scaled to this many ticks, about one demand ramp.
 _PRICE_SCALE: Final = 1e5
 
@@ -51,15 +51,16 @@ class Approximation:
     iterations: int
 
 
-def solve(network: Network, table: Table) -> Approximation:
+def solve(network: Network, table: Table, accuracy: float) -> Approximation:
     """Clear approximately.
 
     Args:
         network: the grid.
         table: the orders.
+        accuracy: the mean product of a slack and its price at which to stop, in average orders
+            times `_PRICE_SCALE` ticks.
     """
     pattern = network.pattern
-    # A capacity of nothing has no interior; a millionth of an order is nothing to the next digit.
     pi, price, binding, steps = _solve(
         table.start,
         table.q,
@@ -70,6 +71,7 @@ def solve(network: Network, table: Table) -> Approximation:
         network.reference,
         (pattern.order, pattern.entry, pattern.row_start, pattern.row),
         (pattern.column_start, pattern.column),
+        accuracy,
     )
     return Approximation(pi * _PRICE_SCALE, price * _PRICE_SCALE, binding, steps)
 
@@ -85,6 +87,7 @@ def _solve(
     reference: BoolArray,
     rows: tuple[Int64Array, Int64Array, Int64Array, Int64Array],
     columns: tuple[Int64Array, Int64Array],
+    accuracy: float,
 ) -> tuple[FloatArray, FloatArray, BoolArray, int]:
     line_from, line_to, weight, capacity_wh = lines
     order, entry, row_start, row = rows
@@ -102,6 +105,7 @@ def _solve(
             total += q_wh[i]
     scale = max(1.0, total / max(k, 1))
     first_of = np.empty(n + 1, dtype=np.int64)
+    bus_of = np.empty(k, dtype=np.int64)
     pa = np.empty(k)
     curve = np.empty(k)
     q = np.empty(k)
@@ -116,6 +120,7 @@ def _solve(
                 curve[at] = width[i] * unit / q[at]
                 if not supply[i]:
                     demand[bus] += q[at]
+                bus_of[at] = bus
                 at += 1
     first_of[n] = at
 
@@ -135,6 +140,7 @@ def _solve(
     mean_weight = weight.sum() / max(m, 1)
     conductance = weight / mean_weight if m else weight
     for line in range(m):
+        # A capacity of nothing has no interior; a millionth of an order is as good as nothing.
         spare[:, line] = max(capacity_wh[line] / scale, 1e-6)
         price[:, line] = 0.1 / max(1.0, spare[0, line])
 
@@ -147,6 +153,8 @@ def _solve(
     dy = np.zeros(k)
     dlow = np.zeros(k)
     dhigh = np.zeros(k)
+    ratio = np.empty(k)
+    seen = np.empty(k)
     dflow = np.zeros(m)
     dprice = np.zeros((2, m))
     push = np.zeros((2, m))
@@ -159,12 +167,10 @@ def _solve(
     count = max(2.0 * (k + m), 1.0)
     steps = 0
     while steps < _MAX_STEPS:
-        mean = 0.0
-        for i in range(k):
-            mean += y[i] * low[i] + s[i] * high[i]
+        products = _inner(y, low) + _inner(s, high)
         for line in range(m):
-            mean += spare[0, line] * price[0, line] + spare[1, line] * price[1, line]
-        mean /= count
+            products += spare[0, line] * price[0, line] + spare[1, line] * price[1, line]
+        mean = products / count
         for bus in range(n):
             held = -demand[bus]
             for i in range(first_of[bus], first_of[bus + 1]):
@@ -173,22 +179,20 @@ def _solve(
         for line in range(m):
             balance[line_from[line]] -= flow[line]
             balance[line_to[line]] += flow[line]
-        if mean <= _ACCURACY and np.abs(balance).max() <= 1e3 * _ACCURACY:
+        if mean <= accuracy and np.abs(balance).max() <= _BALANCE:
             break
         steps += 1
 
         # One block (price, angle) per bus.
-        for i in range(k):
-            per_y[i] = 1.0 / y[i]
-            per_s[i] = 1.0 / s[i]
-            stiff[i] = 1.0 / (curve[i] + low[i] * per_y[i] + high[i] * per_s[i])
+        _stiffen(curve, y, s, low, high, per_y, per_s, stiff)
+        _gather(pi, bus_of, seen)
+        _draw(stiff, seen, pa, curve, y, pull)
         for bus in range(n):
             # A bus without orders takes whatever price its neighbours give it.
             growth = 1e-13
             drawn = 0.0
             for i in range(first_of[bus], first_of[bus + 1]):
                 growth += stiff[i]
-                pull[i] = stiff[i] * (pi[bus] - pa[i] - curve[i] * y[i])
                 drawn += pull[i]
             diagonal[bus, 0] = -growth
             diagonal[bus, 1] = 0.0
@@ -219,16 +223,10 @@ def _solve(
 
         # Predictor: towards products of zero.
         back_solve_blocks(order, column_start, column, value, permuted, first, second)
-        reach = 1.0
-        for bus in range(n):
-            for i in range(first_of[bus], first_of[bus + 1]):
-                change = pull[i] + stiff[i] * first[bus]
-                dy[i] = change
-                dlow[i] = -low[i] - low[i] * per_y[i] * change
-                dhigh[i] = -high[i] + high[i] * per_s[i] * change
-                down = change * per_y[i]
-                up = change * per_s[i]
-                reach = max(reach, -down, up, 1.0 + down, 1.0 - up)
+        _gather(first, bus_of, seen)
+        _predict(pull, stiff, seen, per_y, per_s, low, high, dy, dlow, dhigh, ratio)
+        reach = max(1.0, _largest(ratio))
+        second_order = _second_order(dy, dlow, dhigh)
         for line in range(m):
             change = conductance[line] * (second[line_from[line]] - second[line_to[line]])
             dflow[line] = change
@@ -236,22 +234,15 @@ def _solve(
             down = change / spare[1, line]
             dprice[0, line] = price[0, line] * (up - 1.0)
             dprice[1, line] = -price[1, line] * (down + 1.0)
+            second_order += change * (dprice[1, line] - dprice[0, line])
             reach = max(reach, up, -down, 1.0 - up, 1.0 + down)
+        # Along the predictor the products fall by the same part, but for the second-order term.
         t = 1.0 / reach
-        after = 0.0
-        for i in range(k):
-            after += (y[i] + t * dy[i]) * (low[i] + t * dlow[i])
-            after += (s[i] - t * dy[i]) * (high[i] + t * dhigh[i])
-        for line in range(m):
-            after += (spare[0, line] - t * dflow[line]) * (price[0, line] + t * dprice[0, line])
-            after += (spare[1, line] + t * dflow[line]) * (price[1, line] + t * dprice[1, line])
-        centre = mean * (after / (count * mean)) ** 3
+        after = (1.0 - t) * products + t * t * second_order
+        centre = mean * max(after / products, 0.0) ** 3
 
         # Corrector: towards centred products, with what the predictor left out.
-        for i in range(k):
-            push_low[i] = per_y[i] * (centre - dy[i] * dlow[i])
-            push_high[i] = per_s[i] * (centre + dy[i] * dhigh[i])
-            pull[i] += stiff[i] * (push_low[i] - push_high[i])
+        _centre(centre, per_y, per_s, dy, dlow, dhigh, stiff, push_low, push_high, pull)
         for bus in range(n):
             drawn = 0.0
             for i in range(first_of[bus], first_of[bus + 1]):
@@ -267,16 +258,11 @@ def _solve(
             second[a] -= miss
             second[b] += miss
         back_solve_blocks(order, column_start, column, value, permuted, first, second)
-        reach = _TO_BOUND
-        for bus in range(n):
-            for i in range(first_of[bus], first_of[bus + 1]):
-                change = pull[i] + stiff[i] * first[bus]
-                down = change * per_y[i]
-                up = change * per_s[i]
-                dy[i] = change
-                dlow[i] = push_low[i] - low[i] - low[i] * down
-                dhigh[i] = push_high[i] - high[i] + high[i] * up
-                reach = max(reach, -down, up, -dlow[i] / low[i], -dhigh[i] / high[i])
+        _gather(first, bus_of, seen)
+        _correct(
+            pull, stiff, seen, per_y, per_s, low, high, push_low, push_high, dy, dlow, dhigh, ratio
+        )
+        reach = max(_TO_BOUND, _largest(ratio))
         for line in range(m):
             change = conductance[line] * (second[line_from[line]] - second[line_to[line]])
             up = change / spare[0, line]
@@ -284,21 +270,15 @@ def _solve(
             dflow[line] = change
             dprice[0, line] = push[0, line] - price[0, line] * (1.0 - up)
             dprice[1, line] = push[1, line] - price[1, line] * (1.0 + down)
-            reach = max(
-                reach,
-                up,
-                -down,
-                -dprice[0, line] / price[0, line],
-                -dprice[1, line] / price[1, line],
-            )
+            turned = max(-dprice[0, line] / price[0, line], -dprice[1, line] / price[1, line])
+            reach = max(reach, up, -down, turned)
         t = _TO_BOUND / reach
         for bus in range(n):
             pi[bus] += t * first[bus]
-        for i in range(k):
-            y[i] += t * dy[i]
-            s[i] -= t * dy[i]
-            low[i] += t * dlow[i]
-            high[i] += t * dhigh[i]
+        _advance(t, y, dy)
+        _advance(-t, s, dy)
+        _advance(t, low, dlow)
+        _advance(t, high, dhigh)
         for line in range(m):
             flow[line] += t * dflow[line]
             spare[0, line] -= t * dflow[line]
@@ -309,3 +289,158 @@ def _solve(
     for line in range(m):
         binding[line] = abs(price[0, line] - price[1, line]) > min(spare[0, line], spare[1, line])
     return pi, price[0] - price[1], binding, steps
+
+
+
+# Loops over all orders, each small and alone so that the compiler turns it into vector instructions.
+
+
+@compiled
+def _gather(at_bus: FloatArray, bus_of: Int64Array, out: FloatArray) -> None:
+    for i in range(len(bus_of)):
+        out[i] = at_bus[bus_of[i]]
+
+
+@compiled
+def _stiffen(
+    curve: FloatArray,
+    y: FloatArray,
+    s: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    per_y: FloatArray,
+    per_s: FloatArray,
+    stiff: FloatArray,
+) -> None:
+    """How far each order moves per unit of price between its bounds."""
+    for i in range(len(y)):
+        per_y[i] = 1.0 / y[i]
+        per_s[i] = 1.0 / s[i]
+        stiff[i] = 1.0 / (curve[i] + low[i] * per_y[i] + high[i] * per_s[i])
+
+
+@compiled
+def _draw(
+    stiff: FloatArray,
+    seen: FloatArray,
+    pa: FloatArray,
+    curve: FloatArray,
+    y: FloatArray,
+    pull: FloatArray,
+) -> None:
+    for i in range(len(y)):
+        pull[i] = stiff[i] * (seen[i] - pa[i] - curve[i] * y[i])
+
+
+@compiled
+def _predict(
+    pull: FloatArray,
+    stiff: FloatArray,
+    seen: FloatArray,
+    per_y: FloatArray,
+    per_s: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    dy: FloatArray,
+    dlow: FloatArray,
+    dhigh: FloatArray,
+    ratio: FloatArray,
+) -> None:
+    for i in range(len(dy)):
+        change = pull[i] + stiff[i] * seen[i]
+        down = change * per_y[i]
+        up = change * per_s[i]
+        dy[i] = change
+        dlow[i] = -low[i] - low[i] * down
+        dhigh[i] = -high[i] + high[i] * up
+        ratio[i] = max(abs(down), abs(up), 1.0 + down, 1.0 - up)
+
+
+@compiled
+def _centre(
+    centre: float,
+    per_y: FloatArray,
+    per_s: FloatArray,
+    dy: FloatArray,
+    dlow: FloatArray,
+    dhigh: FloatArray,
+    stiff: FloatArray,
+    push_low: FloatArray,
+    push_high: FloatArray,
+    pull: FloatArray,
+) -> None:
+    for i in range(len(dy)):
+        push_low[i] = per_y[i] * (centre - dy[i] * dlow[i])
+        push_high[i] = per_s[i] * (centre + dy[i] * dhigh[i])
+        pull[i] += stiff[i] * (push_low[i] - push_high[i])
+
+
+@compiled
+def _correct(
+    pull: FloatArray,
+    stiff: FloatArray,
+    seen: FloatArray,
+    per_y: FloatArray,
+    per_s: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    push_low: FloatArray,
+    push_high: FloatArray,
+    dy: FloatArray,
+    dlow: FloatArray,
+    dhigh: FloatArray,
+    ratio: FloatArray,
+) -> None:
+    for i in range(len(dy)):
+        change = pull[i] + stiff[i] * seen[i]
+        down = change * per_y[i]
+        up = change * per_s[i]
+        to_low = push_low[i] - low[i] - low[i] * down
+        to_high = push_high[i] - high[i] + high[i] * up
+        dy[i] = change
+        dlow[i] = to_low
+        dhigh[i] = to_high
+        ratio[i] = max(-down, up, -to_low / low[i], -to_high / high[i])
+
+
+@compiled
+def _advance(t: float, values: FloatArray, change: FloatArray) -> None:
+    for i in range(len(values)):
+        values[i] += t * change[i]
+
+
+@compiled
+def _inner(a: FloatArray, b: FloatArray) -> float:
+    even = odd = 0.0
+    for i in range(0, len(a) - 1, 2):
+        even += a[i] * b[i]
+        odd += a[i + 1] * b[i + 1]
+    if len(a) % 2:
+        even += a[-1] * b[-1]
+    return even + odd
+
+
+@compiled
+def _second_order(dy: FloatArray, dlow: FloatArray, dhigh: FloatArray) -> float:
+    even = odd = 0.0
+    for i in range(0, len(dy) - 1, 2):
+        even += dy[i] * (dlow[i] - dhigh[i])
+        odd += dy[i + 1] * (dlow[i + 1] - dhigh[i + 1])
+    if len(dy) % 2:
+        even += dy[-1] * (dlow[-1] - dhigh[-1])
+    return even + odd
+
+
+@compiled
+def _largest(values: FloatArray) -> float:
+    """The largest of some numbers, 0 if there are none: four at a time, since each waits for none."""
+    a = b = c = d = 0.0
+    whole = len(values) // 4 * 4
+    for i in range(0, whole, 4):
+        a = max(a, values[i])
+        b = max(b, values[i + 1])
+        c = max(c, values[i + 2])
+        d = max(d, values[i + 3])
+    for i in range(whole, len(values)):
+        a = max(a, values[i])
+    return max(max(a, b), max(c, d))

@@ -23,6 +23,8 @@ Int64Array = npt.NDArray[np.int64]
 
 #: Wh by which a line may be too full before it is counted among the full ones.
 _OVERLOAD_WH = 1e-3
+#: What the interior-point method is asked for: first what nearly always does, then more.
+_ACCURACIES = (1e-8, 1e-11)
 #: How often the set of full lines may be put right.
 _MAX_REVISIONS = 12
 #: Two solutions are one if no allocation differs by more, in 2^-20 Wh.
@@ -98,15 +100,18 @@ class Clearer:
         """
         ramps.validate(self.grid.n_bus)
         table = table_of(ramps, self.grid.n_bus)
-        try:
-            return self._certify(ramps, table, "interior-point")
-        except ClearingError:
-            return self._certify(ramps, table, "clarabel")
+        for accuracy in _ACCURACIES:
+            try:
+                start = interior.solve(self._network, table, accuracy)
+                return self._certify(ramps, table, start, "interior-point")
+            except ClearingError:
+                continue
+        return self._certify(ramps, table, fallback.solve(self._network, table), "clarabel")
 
-    def _certify(self, ramps: Ramps, table: Table, engine: str) -> Clearing:
-        """Solve, polish, round and check."""
-        solve = interior.solve if engine == "interior-point" else fallback.solve
-        start = solve(self._network, table)
+    def _certify(
+        self, ramps: Ramps, table: Table, start: interior.Approximation, engine: str
+    ) -> Clearing:
+        """Polish, round and check."""
         solution = self._settle(table, start)
         rounded, exists = round_allocation(
             solution.energy, table.group_start, self._network.island, self._network.n_island

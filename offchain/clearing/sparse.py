@@ -47,7 +47,7 @@ def analyse(n_bus: int, line_from: Int64Array, line_to: Int64Array) -> Pattern:
     """The pattern of a grid of n buses and m lines, in a minimum-degree order."""
     ones = np.ones(len(line_from))
     graph = coo_array((ones, (line_from, line_to)), shape=(n_bus, n_bus))
-    positive = csc_array(n_bus * eye_array(n_bus) - graph - graph.T)
+    positive = csc_array((len(ones) + 1) * eye_array(n_bus) - graph - graph.T)
     factor = splu(
         positive, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}, diag_pivot_thresh=0.0
     )
