@@ -17,7 +17,8 @@ from offchain.units import MAX_RAMP_TICKS, MAX_TICKS, PPB, WH_TICKS_PER_MICRO
 POLICY_TAG: Final = b"\x0a"
 POLICY_VERSION: Final = 1
 MECHANISM_FAIR_PLAY: Final = 0
-PRICE_CURVE_LINEAR: Final = 0
+#: How the price rises from p_lo to p_hi with tightness (`offchain.pricing`).
+PRICE_CURVES: Final = ("linear", "piecewise", "smooth")
 #: Wire layout of the fields, in the order of the class.
 _LAYOUT: Final = struct.Struct(">HIIIIIIBQQIIIIBB")
 #: Highest value of each wire type.
@@ -44,7 +45,7 @@ class Policy:
         p_hi_ticks: AMM price at full tightness, ticks; a multiple of 1,000 (money stays whole).
         max_bid_ticks: the highest admissible bid, ticks; at most p_hi - 1,000.
         mechanism: 0 = fair play.
-        price_curve: 0 = linear.
+        price_curve: position in `PRICE_CURVES`.
     """
 
     version: int = POLICY_VERSION
@@ -62,7 +63,7 @@ class Policy:
     p_hi_ticks: int = 300_000
     max_bid_ticks: int = 250_000
     mechanism: int = MECHANISM_FAIR_PLAY
-    price_curve: int = PRICE_CURVE_LINEAR
+    price_curve: int = 0
 
     def __post_init__(self) -> None:
         self.validate()
@@ -153,7 +154,11 @@ class Policy:
                 f"must be at least max_bid_ticks + {WH_TICKS_PER_MICRO}",
             ),
             ("mechanism", self.mechanism == MECHANISM_FAIR_PLAY, "must be 0 (fair play)"),
-            ("price_curve", self.price_curve == PRICE_CURVE_LINEAR, "must be 0 (linear)"),
+            (
+                "price_curve",
+                self.price_curve < len(PRICE_CURVES),
+                f"must be 0 ... {len(PRICE_CURVES) - 1} ({', '.join(PRICE_CURVES)})",
+            ),
         )
         for name, holds, remedy in rules:
             if not holds:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.grid.model import Holarchy
-from offchain.policy import Policy
+from offchain.policy import PRICE_CURVES, Policy
 from offchain.units import PPB, Int64Array
 
 #: Energies below this times 1e9 stay below 2^63.
@@ -139,6 +139,37 @@ def _layer_sums(index: LayerIndex, per_bus: Int64Array) -> Int64Array:
 
 
 def price_ticks(policy: Policy, tightness_ppb: Int64Array) -> Int64Array:
-    """The AMM price at each tightness, ticks: linear from p_lo to p_hi; int64 of the same shape."""
+    """The AMM price at each tightness, ticks.
+
+    Args:
+        policy: its bounds and its curve.
+        tightness_ppb: any shape, 0 ... 1e9.
+
+    Returns:
+        int64 of the same shape, ``p_lo ... p_hi``.
+    """
     span = policy.p_hi_ticks - policy.p_lo_ticks
-    return policy.p_lo_ticks + span * tightness_ppb // PPB
+    return policy.p_lo_ticks + span * curve_ppb(policy.price_curve, tightness_ppb) // PPB
+
+
+def curve_ppb(curve: int, tightness_ppb: Int64Array) -> Int64Array:
+    """How much of the span between the bounds is reached at each tightness, ppb (our formulation).
+
+    Linear is the published AMM curve. Piecewise asks a quarter of the span for the first half of
+    tightness: little for a light shortage, much for a grave one. Smooth is 3 t^2 - 2 t^3, without
+    a kink at either end. All are nondecreasing from 0 to 1e9 and rise at most 1.5 times as fast.
+
+    Args:
+        curve: position in ``offchain.policy.PRICE_CURVES``.
+        tightness_ppb: any shape, 0 ... 1e9.
+    """
+    tau = tightness_ppb
+    if PRICE_CURVES[curve] == "piecewise":
+        return np.where(2 * tau <= PPB, tau, 3 * tau - PPB) // 2
+    if PRICE_CURVES[curve] == "smooth":
+        # floor(tau^2 (3e9 - 2 tau) / 1e18) in two steps, because the product has 92 bits; exact,
+        # since the floor of a sum with a whole number is the sum of the floors.
+        whole, rest = np.divmod(tau * tau, PPB)
+        steep = 3 * PPB - 2 * tau
+        return (whole * steep + rest * steep // PPB) // PPB
+    return tau

@@ -63,7 +63,7 @@ def test_bytes_of_another_length_are_refused() -> None:
         ("p_hi_ticks", 2**32),
         ("max_bid_ticks", -1),
         ("mechanism", 1),
-        ("price_curve", 1),
+        ("price_curve", 3),
     ],
 )
 def test_a_field_that_breaks_a_promise_is_named(field: str, value: int) -> None:

@@ -1,14 +1,17 @@
 """A bus's price is bounded, follows physical tightness, and is explained by one layer at most."""
 
+from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from offchain.grid.model import Holarchy, Layer
 from offchain.policy import DEFAULT_POLICY
-from offchain.pricing import LayerIndex, layer_tightness, price_ticks, tightness
+from offchain.pricing import LayerIndex, curve_ppb, layer_tightness, price_ticks, tightness
 from offchain.units import PPB
 
 POSITION = np.array([3, 0, 1, 2, 4, 5], dtype=np.int32)
@@ -93,15 +96,39 @@ def test_nobody_gets_cheaper_by_more_requests_or_dearer_by_more_offers(
     assert (tightness(INDEX, requested, offered + change).bus_ppb <= before).all()
 
 
-@given(st.lists(st.integers(0, PPB), min_size=2, max_size=20))
-def test_the_price_follows_tightness_at_a_bounded_rate(tightnesses: list[int]) -> None:
+near = st.one_of(
+    st.integers(0, PPB),
+    st.integers(0, 1000),
+    st.integers(PPB // 2 - 1000, PPB // 2 + 1000),
+    st.integers(PPB - 1000, PPB),
+)
+
+
+@pytest.mark.parametrize("curve", range(3))
+@given(tightnesses=st.lists(near, min_size=2, max_size=20))
+def test_the_price_follows_tightness_at_a_bounded_rate(curve: int, tightnesses: list[int]) -> None:
     ordered = np.sort(tightnesses)
-    prices = price_ticks(DEFAULT_POLICY, ordered).tolist()
-    span = DEFAULT_POLICY.p_hi_ticks - DEFAULT_POLICY.p_lo_ticks
+    policy = replace(DEFAULT_POLICY, price_curve=curve)
+    prices = price_ticks(policy, ordered).tolist()
+    span = policy.p_hi_ticks - policy.p_lo_ticks
     for (low, high), (tau_low, tau_high) in zip(
         pairwise(prices), pairwise(ordered.tolist()), strict=True
     ):
-        assert 0 <= high - low <= span * (tau_high - tau_low) // PPB + 1
+        assert 0 <= high - low <= 3 * span * (tau_high - tau_low) // (2 * PPB) + 2
+
+
+@given(tau=near)
+def test_each_curve_is_its_formula_rounded_down(tau: int) -> None:
+    t = Fraction(tau, PPB)
+    exact = (t, t / 2 if 2 * t <= 1 else (3 * t - 1) / 2, t * t * (3 - 2 * t))
+    for curve, share in enumerate(exact):
+        assert curve_ppb(curve, np.array([tau])).tolist() == [int(share * PPB)]
+
+
+@pytest.mark.parametrize("curve", range(3))
+def test_every_curve_leads_from_the_lowest_price_to_the_highest(curve: int) -> None:
+    policy = replace(DEFAULT_POLICY, price_curve=curve)
+    assert price_ticks(policy, np.array([0, PPB])).tolist() == [50_000, 300_000]
 
 
 def test_with_offers_or_lines_enough_everybody_pays_the_lowest_price() -> None:

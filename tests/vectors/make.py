@@ -21,7 +21,8 @@ from offchain.fairness.state import next_deficit, next_memory
 from offchain.keccak import keccak
 from offchain.orders.signing import address, digests, domain_separator, signed
 from offchain.orders.table import Quantities, orders_from_columns
-from offchain.policy import DEFAULT_POLICY
+from offchain.policy import DEFAULT_POLICY, PRICE_CURVES
+from offchain.pricing import layer_tightness, price_ticks
 from offchain.settlement import settle
 from offchain.units import PPB
 
@@ -130,6 +131,27 @@ def payments() -> Tables:
     return {"lines": columns(lines), "totals": columns(totals)}
 
 
+def price() -> Tables:
+    """Tightness of layers, and the price at a tightness on every curve."""
+    layers: list[Row] = []
+    prices: list[Row] = []
+    for i in range(48):
+        requested, total = number(f"requested {i}", 2**40) >> (i % 41), number(f"total {i}", 2**40)
+        offered = number(f"offered {i}", total + 1) >> (i % 9)
+        limit = number(f"limit {i}", 2**40) >> (i % 13)
+        tau = layer_tightness(requested, offered, total, limit)
+        layer: Row = {"requested": requested, "offered": offered, "total": total, "limit": limit}
+        layers.append({**layer, "tau": tau})
+    ends = (0, 1, PPB // 2 - 1, PPB // 2, PPB // 2 + 1, PPB - 1, PPB)
+    for tau in (*ends, *(number(f"tau {i}", PPB + 1) for i in range(25))):
+        for curve in range(len(PRICE_CURVES)):
+            policy = replace(DEFAULT_POLICY, price_curve=curve)
+            ticks = int(price_ticks(policy, np.array([tau]))[0])
+            bounds: Row = {"pLo": policy.p_lo_ticks, "pHi": policy.p_hi_ticks}
+            prices.append({"curve": curve, **bounds, "tau": tau, "price": ticks})
+    return {"layers": columns(layers), "prices": columns(prices)}
+
+
 def order() -> Tables:
     """Signed orders: struct fields, domain, digest, signature, signer."""
     rows: list[Row] = []
@@ -164,6 +186,7 @@ FILES: dict[str, Callable[[], Tables]] = {
     "draw": draw,
     "fairness": fairness,
     "payments": payments,
+    "price": price,
     "order": order,
 }
 
