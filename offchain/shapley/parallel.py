@@ -20,6 +20,9 @@ from offchain.shapley.exact import MAX_PLAYERS, Table, as_table
 #: Coalitions per chunk: small enough for a bar that moves, large enough to pay for the hand-over.
 CHUNK: Final = 64
 
+#: Coalitions times effort from which workers save more time than they take to start.
+WORKERS_PAY: Final = 300_000
+
 #: Called with the number of coalitions evaluated so far and the number of all.
 Progress = Callable[[int, int], None]
 
@@ -30,6 +33,11 @@ class Game(Protocol):
     @property
     def n_players(self) -> int:
         """How many players there are."""
+        ...
+
+    @property
+    def effort(self) -> int:
+        """What one coalition costs: buses times intervals to be cleared."""
         ...
 
     def evaluate(self, masks: Sequence[int]) -> Sequence[int]:
@@ -68,7 +76,7 @@ def coalition_values(
     Args:
         game: what to evaluate.
         masks: coalitions, in any order; the empty one is never evaluated, its value is 0.
-        processes: worker processes; default one for each core, and none for a single chunk.
+        processes: worker processes; default one for each core where they pay, otherwise none.
         progress: told after every chunk.
 
     Returns:
@@ -80,7 +88,8 @@ def coalition_values(
     """
     wanted = [mask for mask in dict.fromkeys(masks) if mask]
     chunks = [wanted[at : at + CHUNK] for at in range(0, len(wanted), CHUNK)]
-    workers = min(processes or available_cores(), len(chunks))
+    pays = len(wanted) * game.effort >= WORKERS_PAY
+    workers = min(processes or (available_cores() if pays else 1), len(chunks))
     found = dict.fromkeys(masks, 0)
     done = 0
     with closing(

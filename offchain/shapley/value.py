@@ -81,6 +81,11 @@ class SupplyGame:
         """How many suppliers there are."""
         return len(self.bus)
 
+    @property
+    def effort(self) -> int:
+        """Buses times intervals."""
+        return int(self.demand_wh.size)
+
     def evaluate(self, masks: Sequence[int]) -> list[int]:
         """v(mask) of each coalition, Wh; every clearing has passed the integer checker.
 

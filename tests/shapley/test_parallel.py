@@ -1,13 +1,20 @@
 """Coalition values on several cores: the same values in the same order, and no process left."""
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import pytest
 
 from offchain.errors import InputError
-from offchain.shapley.parallel import CHUNK, coalition_values, game_table
+from offchain.shapley import parallel
+from offchain.shapley.parallel import (
+    CHUNK,
+    WORKERS_PAY,
+    _here,
+    coalition_values,
+    game_table,
+)
 
 
 @dataclass(frozen=True)
@@ -16,6 +23,7 @@ class Counting:
 
     n_players: int
     broken_at: int = -1
+    effort: int = 1
 
     def evaluate(self, masks: Sequence[int]) -> Sequence[int]:
         if self.broken_at in masks:
@@ -29,6 +37,23 @@ def test_any_number_of_processes_gives_the_same_values_in_the_same_order() -> No
     assert list(alone) == masks
     assert coalition_values(Counting(9), masks, processes=2) == alone
     assert list(coalition_values(Counting(9), masks, processes=2)) == masks
+
+
+def test_workers_are_started_where_they_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+
+    def spread(
+        game: Counting, chunks: Sequence[Sequence[int]], workers: int
+    ) -> Generator[Sequence[int], None, None]:
+        started.append(workers)
+        return _here(game, chunks)
+
+    monkeypatch.setattr(parallel, "available_cores", lambda: 2)
+    monkeypatch.setattr(parallel, "_spread", spread)
+    coalition_values(Counting(8, effort=WORKERS_PAY // 200), range(200))
+    assert started == []
+    coalition_values(Counting(8, effort=WORKERS_PAY // 100), range(200))
+    assert started == [2]
 
 
 def test_progress_counts_every_coalition_but_the_empty_one() -> None:
