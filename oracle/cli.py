@@ -54,6 +54,7 @@ cli = LazyGroup(
         "audit": "oracle.commands.audit:audit",
         "bundle": "oracle.commands.bundle:bundle",
         "grid": "oracle.commands.grid:grid",
+        "simulate": "oracle.commands.simulate:simulate",
     },
     """Fair local electricity markets: cleared off chain, disprovable on chain.
 
@@ -66,7 +67,9 @@ cli = LazyGroup(
 )
 cli.add_command(
     LazyGroup(
-        {"clearing": "oracle.commands.bench_clearing:clearing"},
+        {
+            "shapley": "oracle.commands.bench_shapley:shapley",
+        },
         "Measure how fast clearwatt is on this machine.",
     ),
     "bench",
@@ -94,6 +97,9 @@ def run(arguments: list[str]) -> int:
         return _complain(str(error))
     except requests.RequestException as error:
         return _complain(f"rpc: the node stopped answering ({type(error).__name__})")
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return EXIT_BAD_INPUT
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "clearwatt"
         return _complain(f"{error.format_message()} See {where} --help.")

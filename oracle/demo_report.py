@@ -10,13 +10,14 @@ from rich.table import Table
 from oracle.demo import DemoResult, median
 from oracle.lottery import ServiceTally
 from oracle.scenario import Scenario
+from oracle.verdict import verdict_json
 
 _DIGITS = 6
 
 
 def as_json(result: DemoResult) -> dict[str, object]:
     """The figures of a demo: energies in Wh, prices in ticks, money in micro; `seconds` alone is not repeatable."""
-    config, gas, verdict = result.scenario.config, result.gas, result.verdict
+    config, gas = result.scenario.config, result.gas
     state = result.final.market.state
     credit, debit = int(state["credit"].sum()), int(state["debit"].sum())
     low, high = _prices(result)
@@ -28,13 +29,7 @@ def as_json(result: DemoResult) -> dict[str, object]:
         "intervals": config.intervals,
         "participants": config.participants,
         "seed": config.seed,
-        "audit": {
-            "ok": verdict.ok,
-            "intervals": verdict.intervals,
-            "checks": verdict.checks,
-            "faults": [str(fault) for fault in verdict.faults],
-            "unjudged": verdict.unjudged,
-        },
+        "audit": verdict_json(result.verdict),
         "dc_violations": result.dc_violations,
         "payments_sum": credit - debit,
         "credit_sum": credit,

@@ -15,18 +15,18 @@ from offchain.audit.interval import (
     Inputs,
     PostedHeader,
     audit_interval,
+    open_bundle,
 )
 from offchain.commitment.allocation import Layout
 from offchain.commitment.bundle import GenesisBundle, read_genesis
 from offchain.commitment.hashing import record_salts
-from offchain.commitment.header import Domain, genesis_hash, market_id
+from offchain.commitment.header import Domain, Header, genesis_hash, market_id
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.grid.model import unpack
-from offchain.keccak import keccak
 from offchain.orders.signing import SignatureCheck, domain_separator
 from offchain.policy import Policy
-from offchain.records import KIND_CONTRACT, KIND_STATE
+from offchain.records import KIND_CONTRACT, KIND_SHARE, KIND_STATE
 
 GENESIS = 0
 """The number of the bundle that opens a market."""
@@ -66,13 +66,13 @@ class Verdict:
         intervals: How many intervals were judged.
         checks: How many values were compared.
         faults: Every rule broken, by interval.
-        unjudged: Intervals that could not be judged, because data are missing.
+        unjudged: Intervals that could not be judged, and why: their data are missing or are not what the chain names.
     """
 
     intervals: int = 0
     checks: int = 0
     faults: list[Fault] = field(default_factory=list)
-    unjudged: list[int] = field(default_factory=list)
+    unjudged: dict[int, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -83,6 +83,9 @@ class Verdict:
 def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]:
     """Check a market from its genesis on.
 
+    An interval is judged from the state before it. Where that is not known, because the bundle before is missing or is
+    not the one that the chain names, neither this interval nor any later one can be judged.
+
     Args:
         market: What the chain says.
         read: Where bundles come from.
@@ -91,42 +94,47 @@ def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]
         The verdict so far, after each interval; the last one is the audit's.
     """
     verdict = Verdict()
-    everything = range(1, len(market.headers) + 1)
-    data = read(GENESIS)
-    if data is None:
-        verdict.unjudged.extend([GENESIS, *everything])
-        yield verdict
-        return
-    findings, start = audit_genesis(market, data)
-    _add(verdict, findings)
+    start = _judge_genesis(verdict, market, read(GENESIS))
     yield verdict
-    if start is None:
-        verdict.unjudged.extend(everything)
-        yield verdict
-        return
-    context, before = start
-    for interval in everything:
+    before = start[1] if start else None
+    for interval, posted in enumerate(market.headers, start=1):
         data = read(interval)
-        if data is None:
-            verdict.unjudged.extend(everything[interval - 1 :])
-            yield verdict
-            return
-        inputs = Inputs(market.orders_roots.get(interval), market.seeds.get(interval))
-        posted = market.headers[interval - 1]
-        findings, after = audit_interval(context, interval, before, posted, inputs, data)
-        verdict.intervals += 1
-        _add(verdict, findings)
+        if start is None or before is None:
+            verdict.unjudged[interval] = "the state before it is not known"
+        elif data is None:
+            verdict.unjudged[interval] = "its bundle is missing"
+            before = None
+        else:
+            inputs = Inputs(market.orders_roots.get(interval), market.seeds.get(interval))
+            try:
+                bundle = open_bundle(posted, data)
+            except InputError as error:
+                verdict.unjudged[interval] = str(error)
+                before = None
+            else:
+                findings, before = audit_interval(
+                    start[0], interval, before, posted, inputs, bundle
+                )
+                verdict.intervals += 1
+                verdict.checks += findings.checks
+                verdict.faults.extend(findings.faults.values())
         yield verdict
-        if after is None:
-            verdict.unjudged.extend(everything[interval:])
-            yield verdict
-            return
-        before = after
 
 
-def _add(verdict: Verdict, findings: Findings) -> None:
+def _judge_genesis(
+    verdict: Verdict, market: PublishedMarket, data: bytes | None
+) -> tuple[Context, Before] | None:
+    if data is None:
+        verdict.unjudged[GENESIS] = "its bundle is missing"
+        return None
+    try:
+        findings, start = audit_genesis(market, data)
+    except InputError as error:
+        verdict.unjudged[GENESIS] = str(error)
+        return None
     verdict.checks += findings.checks
     verdict.faults.extend(findings.faults.values())
+    return start
 
 
 def audit_genesis(
@@ -136,46 +144,49 @@ def audit_genesis(
 
     Returns:
         What was found, and what the intervals are judged by; None where nothing can be judged by it.
+
+    Raises:
+        InputError: When the bundle cannot be read, or is not the genesis that the chain names. That is no fault of the
+            operator's: anyone may have handed out another file.
     """
-    findings = Findings(GENESIS)
-    try:
-        genesis = read_genesis(data)
-        policy = Policy.unpack(genesis.policy)
-        grids = {version: unpack(packed) for version, packed in market.grids.items()}
-        first = unpack(genesis.grid)
-        layouts = {
-            version: Layout.of(genesis.contracts, grid.holarchy)
-            for version, grid in {**grids, genesis.grid_version: first}.items()
-        }
-    except InputError as error:
-        findings.wrong(Rule.BUNDLE, "the genesis bundle", "one that can be read", str(error))
-        return findings, None
-    same = findings.equal
-    same(Rule.CHAIN, "the domain", market.domain, genesis.domain)
-    same(Rule.POLICY, "the policy's hash", market.policy_hash, policy.hash())
-    registered = market.grids.get(genesis.grid_version, genesis.grid)
-    same(Rule.GRID, "the registered grid's hash", keccak(registered), keccak(genesis.grid))
+    genesis = read_genesis(data)
+    policy = Policy.unpack(genesis.policy)
+    first = unpack(genesis.grid)
     n = len(genesis.state)
     contracts_root = PlainTree.of_table(KIND_CONTRACT, genesis.contracts, n).root
     state_root = PlainTree.of_table(KIND_STATE, genesis.state, n).root
+    shares_root = PlainTree.of_table(KIND_SHARE, genesis.shares, n).root
     named = market_id(policy.hash(), first.hash(), contracts_root, state_root, genesis.nonce)
-    same(Rule.CHAIN, "the market id", named, market.domain.market_id)
     begun = genesis_hash(market.domain.hash(), state_root)
-    same(Rule.CHAIN, "the genesis hash", begun, market.genesis_hash)
+    salts = record_salts(genesis.salt_key, KIND_STATE, genesis.state["index"])
+    first_shares = {Header.unpack(header.payload).shares_root for header in market.headers[:1]}
+    for name, same in (
+        ("domain", genesis.domain == market.domain),
+        ("market id", named == market.domain.market_id),
+        ("genesis hash", begun == market.genesis_hash),
+        ("grid", market.grids.get(genesis.grid_version, genesis.grid) == genesis.grid),
+        ("salts", np.array_equal(salts, genesis.state["salt"])),
+        ("shares", first_shares <= {shares_root}),
+    ):
+        if not same:
+            raise InputError(f"its bundle has another {name} than the chain; fetch it again")
+    grids = {version: unpack(packed) for version, packed in market.grids.items()}
+    grids[genesis.grid_version] = first
+    findings = Findings(GENESIS)
     if not _check_start(findings, policy, genesis):
         return findings, None
+    domain = market.domain
+    separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
     context = Context(
-        domain=market.domain,
+        domain=domain,
         policy=policy,
         policy_hash=market.policy_hash,
-        grids={**grids, genesis.grid_version: first},
+        grids=grids,
         contracts=genesis.contracts,
-        layouts=layouts,
-        signatures=SignatureCheck(
-            domain_separator(market.domain.chain_id, market.domain.ledger, market.domain.market_id)
-        ),
+        layouts={v: Layout.of(genesis.contracts, grid.holarchy) for v, grid in grids.items()},
+        signatures=SignatureCheck(separator),
     )
-    return findings, (context, Before(market.genesis_hash, genesis.state))
+    return findings, (context, Before(market.genesis_hash, genesis.state, shares_root))
 
 
 def _check_start(findings: Findings, policy: Policy, genesis: GenesisBundle) -> bool:
@@ -190,7 +201,6 @@ def _check_start(findings: Findings, policy: Policy, genesis: GenesisBundle) -> 
             ("share", genesis.shares),
         )
     ]
-    leaf = "state of participant"
     for rule, name in (
         (Rule.DEFICIT, "deficit_hi"),
         (Rule.DEFICIT, "deficit_lo"),
@@ -198,7 +208,6 @@ def _check_start(findings: Findings, policy: Policy, genesis: GenesisBundle) -> 
         (Rule.BALANCE, "debit"),
         (Rule.BALANCE, "peak"),
     ):
-        findings.columns(rule, leaf, name, np.zeros_like(state[name]), state[name])
-    salts = record_salts(genesis.salt_key, KIND_STATE, state["index"])
-    findings.columns(Rule.RANGE, leaf, "salt", salts, state["salt"])
+        nothing = np.zeros_like(state[name])
+        findings.columns(rule, "state of participant", name, nothing, state[name])
     return all(numbered) and ranges.check_state(findings, policy, state, "at genesis")

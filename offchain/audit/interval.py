@@ -107,10 +107,26 @@ class Context:
 
 @dataclass(frozen=True, eq=False)
 class Before:
-    """Where an interval starts: hash of the header before it, and the state after that."""
+    """Where an interval starts: hash of the header before it, and state and shares root after that."""
 
     header_hash: bytes
     state: Table
+    shares_root: bytes
+
+
+def open_bundle(posted: PostedHeader, data: bytes) -> Bundle:
+    """Read the bundle of a posted header.
+
+    Raises:
+        InputError: When it cannot be read, or is not the one that the header names. That is no fault of the operator's:
+            anyone may have handed out another file.
+    """
+    bundle = read_bundle(data)
+    if bundle.hash != Header.unpack(posted.payload).bundle_hash:
+        raise InputError("its bundle is not the one whose hash is in the header; fetch it again")
+    if bundle.header.packed() != posted.payload:
+        raise InputError("its bundle ends in another header than the chain's; fetch it again")
+    return bundle
 
 
 def audit_interval(
@@ -119,8 +135,8 @@ def audit_interval(
     before: Before,
     posted: PostedHeader,
     inputs: Inputs,
-    data: bytes,
-) -> tuple[Findings, Before | None]:
+    bundle: Bundle,
+) -> tuple[Findings, Before]:
     """Check one interval against every rule.
 
     Args:
@@ -129,22 +145,18 @@ def audit_interval(
         before: What the interval before it left.
         posted: Its header, as the chain has it.
         inputs: Its orders root and seed, as the chain has them.
-        data: Its bundle, as published.
+        bundle: Its bundle, of `open_bundle`.
 
     Returns:
-        What was found, and where the next interval starts; None there if the bundle cannot be read.
+        What was found, and where the next interval starts.
     """
     findings = Findings(interval)
-    try:
-        bundle = read_bundle(data)
-    except InputError as error:
-        findings.wrong(Rule.BUNDLE, "the bundle", "one that can be read", str(error))
-        return findings, None
     header = Header.unpack(posted.payload)
     _check_chain(findings, context, before, posted, header)
     _check_bundle(findings, posted, header, bundle)
     _check_inputs(findings, context, inputs, header)
-    after = Before(posted.header_hash, bundle.state)
+    findings.equal(Rule.SHARES, "the shares root", before.shares_root, header.shares_root)
+    after = Before(posted.header_hash, bundle.state, header.shares_root)
     if header.grid_version not in context.grids or not _check_tables(
         findings, context, before, bundle
     ):
@@ -166,8 +178,6 @@ def _check_chain(
 
 def _check_bundle(findings: Findings, posted: PostedHeader, header: Header, bundle: Bundle) -> None:
     same = findings.equal
-    same(Rule.BUNDLE, "the bundle's hash", header.bundle_hash, bundle.hash)
-    same(Rule.BUNDLE, "the bundle's header", posted.payload, bundle.header.packed())
     same(Rule.BUNDLE, "the bundle's certificate", posted.certificate, bundle.certificate)
     same(Rule.BUNDLE, "the bundle's previous hash", posted.previous_hash, bundle.previous_hash)
     same(Rule.BUNDLE, "the bundle's interval", header.interval, bundle.interval)
