@@ -126,9 +126,8 @@ def _polish(
     for _ in range(_MAX_STEPS if start_ok else 0):
         # Where stationarity puts the prices, exactly, for these line prices.
         residual = _stationarity(lines, price, mu)
-        shift = back_solve(
-            order, column_start, column, value, diagonal, residual * -(2.0**-scale_bits)
-        )
+        scaled = residual.astype(np.float64) * -(2.0**-scale_bits)
+        shift = back_solve(order, column_start, column, value, diagonal, scaled)
         _respond(orders, price, offset, whole, rest, slope)
         right = np.zeros(n_island + w)
         total = np.zeros(n_island, dtype=np.int64)

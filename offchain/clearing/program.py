@@ -23,8 +23,9 @@ Int64Array = npt.NDArray[np.int64]
 
 #: Wh by which a line may be too full before it is counted among the full ones.
 _OVERLOAD_WH = 1e-3
-#: What the interior-point method is asked for: first what nearly always does, then more.
-_ACCURACIES = (1e-8, 1e-11)
+#: Accuracies asked of the interior-point method, and how many orders of a bus and side it merges:
+#: first what nearly always does, then more.
+_ATTEMPTS = ((1e-8, 512), (1e-11, 1 << 40))
 #: How often the set of full lines may be put right.
 _MAX_REVISIONS = 12
 #: Two solutions are one if no allocation differs by more, in 2^-20 Wh.
@@ -100,9 +101,9 @@ class Clearer:
         """
         ramps.validate(self.grid.n_bus)
         table = table_of(ramps, self.grid.n_bus)
-        for accuracy in _ACCURACIES:
+        for accuracy, crowd in _ATTEMPTS:
             try:
-                start = interior.solve(self._network, table, accuracy)
+                start = interior.solve(self._network, table, accuracy, crowd)
                 return self._certify(ramps, table, start, "interior-point")
             except ClearingError:
                 continue

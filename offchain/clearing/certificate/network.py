@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from offchain.errors import InputError
@@ -104,28 +105,25 @@ def check_network(grid: Grid, certificate: Certificate) -> NetworkCheck:
     if len(certificate.theta) != n_bus or len(certificate.pi) != n_bus:
         raise InputError(f"certificate: give one theta and one pi per bus, {n_bus} in all")
     violations: list[str] = []
-    lines = list(
-        zip(map(int, grid.line_from), map(int, grid.line_to), map(int, grid.b), strict=True)
-    )
-    limits = [int(limit) for limit in grid.limit_wh]
-    margins = [int(margin) for margin in grid.margin_wh]
-    boxes = [int(box) for box in grid.theta_box]
+    lines, limits, margins, boxes = _integers(grid)
     mu = _line_prices(certificate.mu, grid.n_line, violations)
 
     theta, pi, shift = certificate.theta, certificate.pi, int(grid.shift)
     net_flow = [0] * n_bus
     residual = [0] * n_bus
     flows: list[int] = []
-    for line, (start, end, b) in enumerate(lines):
+    for (start, end, b), price in zip(lines, mu, strict=True):
         flow = (b * (theta[start] - theta[end])) >> shift
         flows.append(flow)
         net_flow[start] += flow
         net_flow[end] -= flow
-        if abs(flow) > _WH * limits[line]:
-            violations.append(f"limit: line {line} carries {flow}/256 Wh of {limits[line]} Wh")
-        stationarity = b * (pi[start] - pi[end] + mu[line])
+        stationarity = b * (pi[start] - pi[end] + price)
         residual[start] += stationarity
         residual[end] -= stationarity
+
+    for line, (flow, limit) in enumerate(zip(flows, limits, strict=True)):
+        if not -_WH * limit <= flow <= _WH * limit:
+            violations.append(f"limit: line {line} carries {flow}/256 Wh of {limit} Wh")
 
     for line, price in certificate.mu:
         if line >= len(lines):
@@ -145,6 +143,16 @@ def check_network(grid: Grid, certificate: Certificate) -> NetworkCheck:
     if residual_sum > int(grid.eps_grid):
         violations.append(f"gap: {residual_sum} is above eps_grid {grid.eps_grid}")
     return NetworkCheck(injection, tuple(flows), residual_sum, tuple(violations))
+
+
+@lru_cache(maxsize=8)
+def _integers(
+    grid: Grid,
+) -> tuple[list[tuple[int, int, int]], list[int], list[int], list[int]]:
+    """The grid's columns as Python integers: (from, to, b) and limits, margins, boxes."""
+    columns = (grid.line_from, grid.line_to, grid.b)
+    lines = list(zip(*(column.tolist() for column in columns), strict=True))
+    return lines, grid.limit_wh.tolist(), grid.margin_wh.tolist(), grid.theta_box.tolist()
 
 
 def _line_prices(pairs: Sequence[tuple[int, int]], n_line: int, violations: list[str]) -> list[int]:
