@@ -26,6 +26,7 @@ OFFCHAIN = (
     "settlement",
     "commitment",
     "market",
+    "bill",
     "mechanisms",
     "audit",
 )

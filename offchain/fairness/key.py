@@ -23,11 +23,19 @@ def key_ticks(policy: Policy, memory_ppb: int, deficit: int, rate_wh: int, draw:
         rate_wh: contracted rate, Wh per interval; at 0 the deficit does not count.
         draw: the seeded draw, in 2^-24.
     """
+    terms = key_terms(policy, memory_ppb, deficit, rate_wh, draw)
+    return min(policy.k_max * policy.v_ticks, sum(terms))
+
+
+def key_terms(
+    policy: Policy, memory_ppb: int, deficit: int, rate_wh: int, draw: int
+) -> tuple[int, int, int]:
+    """What memory, deficit and draw add to the key, ticks; arguments as `key_ticks`."""
     owed = min(deficit // rate_wh, policy.k_max * PPB) if rate_wh else 0
     memory_term = policy.gamma_ppb * policy.v_ticks // PPB * memory_ppb // PPB
     deficit_term = owed * policy.v_ticks // PPB
     draw_term = (policy.tau_ppb * policy.v_ticks // PPB * draw) >> DRAW_FRACTION_BITS
-    return min(policy.k_max * policy.v_ticks, memory_term + deficit_term + draw_term)
+    return memory_term, deficit_term, draw_term
 
 
 def keys_ticks(
