@@ -34,7 +34,7 @@ def assemble(raw: RawNetwork, options: Options) -> CaseGrid:
     """
     raw = resolve_negative_reactance(raw, options.negative_reactance)
     raw = combine_parallel_lines(merge_stiff_lines(raw))
-    load_mw = np.array([bus.load_mw for bus in raw.buses])
+    load_mw = np.array([bus.load_mw for bus in raw.buses], dtype=np.float64)
     wh_per_mw = options.wh_per_mw(float(load_mw.sum()))
     start = np.array([line.start for line in raw.lines], dtype=np.int32)
     end = np.array([line.end for line in raw.lines], dtype=np.int32)
@@ -77,7 +77,7 @@ def _base_flow(raw: RawNetwork, network: DcNetwork) -> tuple[NDArray[np.float64]
     generators, else by all its generators in proportion to their size. An island that has none
     stands still.
     """
-    injection = -np.array([bus.load_mw for bus in raw.buses])
+    injection = -np.array([bus.load_mw for bus in raw.buses], dtype=np.float64)
     weight = np.zeros(len(raw.buses))
     slack = np.zeros(len(raw.buses))
     for generator in raw.generators:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -68,9 +68,8 @@ def _parse(text: str, file: str) -> tuple[str, dict[str, list[list[float]]], flo
     """The function's name, the numeric matrices and baseMVA of a file."""
     tables: dict[str, list[list[float]]] = {}
     name, base_mva = "", math.nan
-    lines = enumerate(text.splitlines(), start=1)
-    for number, line in lines:
-        code = _code(line)
+    lines = _statements(text)
+    for number, code in lines:
         if _INDEXED.match(code):
             raise InputError(
                 f"{file} line {number}: computes with the matrices; save the finished case with "
@@ -83,17 +82,7 @@ def _parse(text: str, file: str) -> tuple[str, dict[str, list[list[float]]], flo
             if field == "baseMVA":
                 base_mva = _number(value.rstrip("; "), file, number)
             elif value.startswith("["):
-                body, ends = [(number, value[1:])], number
-                while "]" not in body[-1][1]:
-                    try:
-                        ends, more = next(lines)
-                    except StopIteration:
-                        raise InputError(
-                            f"{file} line {number}: mpc.{field} has no closing bracket; add one"
-                        ) from None
-                    body.append((ends, _code(more)))
-                body[-1] = (ends, body[-1][1].partition("]")[0])
-                tables[field] = _rows(body, file)
+                tables[field] = _matrix(field, number, value[1:], lines, file)
     for field, columns in _LEAST_COLUMNS.items():
         if not tables.get(field):
             raise InputError(f"{file}: has no mpc.{field}; name a MATPOWER case, version 2")
@@ -107,19 +96,35 @@ def _parse(text: str, file: str) -> tuple[str, dict[str, list[list[float]]], flo
     return name, tables, base_mva
 
 
-def _code(line: str) -> str:
-    """A line without its comment and its continuation mark."""
-    return line.partition("%")[0].replace("...", " ").strip()
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    """Lines without comments, continued ones joined, with their numbers."""
+    start, joined = 0, ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        start = start if joined else number
+        code, mark, _ = line.partition("%")[0].partition("...")
+        joined += code.strip() + " "
+        if not mark:
+            yield start, joined.strip()
+            joined = ""
 
 
-def _rows(body: list[tuple[int, str]], file: str) -> list[list[float]]:
-    rows = []
-    for number, line in body:
-        for part in line.split(";"):
+def _matrix(
+    field: str, start: int, first: str, lines: Iterator[tuple[int, str]], file: str
+) -> list[list[float]]:
+    """The rows up to the closing bracket; takes the statements it needs from ``lines``."""
+    rows: list[list[float]] = []
+    number, code = start, first
+    while True:
+        inside, closing, _ = code.partition("]")
+        for part in inside.split(";"):
             words = part.replace(",", " ").split()
             if words:
                 rows.append([_number(word, file, number) for word in words])
-    return rows
+        if closing:
+            return rows
+        number, code = next(lines, (start, "mpc."))
+        if code.startswith("mpc."):
+            raise InputError(f"{file} line {start}: mpc.{field} has no closing bracket; add one")
 
 
 def _number(word: str, file: str, line: int) -> float:

@@ -57,7 +57,7 @@ def test_what_is_packed_comes_back(seed: int) -> None:
 def test_no_shorter_and_no_longer_bytes_pass() -> None:
     data = triangle().packed()
     for length in range(len(data)):
-        with pytest.raises(InputError, match="packed grid: .* needs"):
+        with pytest.raises(InputError, match=r"packed grid: .* needs"):
             unpack(data[:length])
     with pytest.raises(InputError, match="1 bytes too many"):
         unpack(data + b"\x00")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandapower as pp
@@ -34,9 +35,9 @@ def net() -> Net:
     return net
 
 
-def load(net: Net, **choices: Any) -> CaseGrid:
-    raw = read_net(net, "made", choices.pop("convention", "reactance-tap"))
-    case = assemble(raw, Options(**choices))
+def load(net: Net, **choices: str | int) -> CaseGrid:
+    raw = read_net(net, "made", str(choices.pop("convention", "reactance-tap")))
+    case = assemble(raw, Options(**choices))  # type: ignore[arg-type]
     if not choices:
         assert_same_flows(case, net, 1e-9)
     return case
@@ -245,7 +246,7 @@ def test_names_that_are_not_unique_become_numbers(net: Net) -> None:
     assert load(net).grid.bus_names == tuple(f"bus {i}" for i in range(5))
 
 
-def test_a_net_is_read_from_the_file_pandapower_writes(net: Net, tmp_path: Any) -> None:
+def test_a_net_is_read_from_the_file_pandapower_writes(net: Net, tmp_path: Path) -> None:
     file = tmp_path / "town.json"
     with quiet():
         pp.to_json(net, str(file))
