@@ -29,18 +29,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offchain.clearing.certificate import Ramps
-from offchain.clearing.program import Clearer, Clearing
+from offchain.clearing.program import Clearer, Clearing, ClearingError
 from offchain.errors import InputError
 from offchain.grid.model import Grid
-from offchain.units import MAX_ORDER_WH, MAX_RAMP_TICKS
+from offchain.units import MAX_ORDER_WH
 
 Int64Array = NDArray[np.int64]
 
 #: The ramp of all supply begins at 0, that of all demand at VALUE; both are RAMP wide. The clearing
 #: gives up at most 2 RAMP / VALUE of the load that could be served, and none of it where a Wh of
-#: one bus can only be exchanged for a Wh of another. RAMP is the widest there is: prices resolve it.
+#: one bus can only be exchanged for a Wh of another.
 VALUE_TICKS: Final = 1 << 28
-RAMP_TICKS: Final = MAX_RAMP_TICKS
+#: The first width counts; a later one only where rounding defeats the solver at those before it.
+RAMP_TICKS: Final = (1 << 16, 1 << 15, 1 << 14)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,15 +121,14 @@ class Evaluator:
         self._bus = np.concatenate((everywhere, everywhere, game.bus))
         self._supply = np.arange(len(self._bus)) >= n_bus
         self._pa = np.where(self._supply, 0, VALUE_TICKS).astype(np.int64)
-        self._pb = self._pa + RAMP_TICKS
 
     def clear(self, interval: int, mask: int) -> Clearing:
         """The clearing of one interval with one coalition.
 
-        Rows: demand of every bus, base energy of every bus, offers of the players.
+        Rows: demand of every bus, base energy of every bus, offers of the players; without zeros.
 
         Raises:
-            ClearingError: as `Clearer.clear`.
+            ClearingError: as `Clearer.clear`, at every ramp width.
         """
         game = self._game
         offers = [
@@ -136,15 +136,16 @@ class Evaluator:
             for i, offer in enumerate(game.offer_wh[interval].tolist())
         ]
         q_wh = np.concatenate((game.demand_wh[interval], game.base_wh[interval], offers))
-        keep = q_wh > 0
-        ramps = Ramps(
-            self._bus[keep],
-            self._supply[keep],
-            q_wh[keep].astype(np.int64),
-            self._pa[keep],
-            self._pb[keep],
-        )
-        return self._clearer.clear(ramps)
+        rows = np.flatnonzero(q_wh)
+        bus, supply, pa = self._bus[rows], self._supply[rows], self._pa[rows]
+        energy = q_wh[rows].astype(np.int64)
+        *wider, last = RAMP_TICKS
+        for width in wider:
+            try:
+                return self._clearer.clear(Ramps(bus, supply, energy, pa, pa + width))
+            except ClearingError:
+                continue
+        return self._clearer.clear(Ramps(bus, supply, energy, pa, pa + last))
 
     def served_wh(self, interval: int, mask: int) -> int:
         """Load served in one interval, Wh; arguments and errors as `clear`."""

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.clearing.certificate import check_network
+from offchain.clearing.certificate import Certificate, Ramps, check_network
+from offchain.clearing.program import Clearer, Clearing, ClearingError
 from offchain.errors import InputError
 from offchain.shapley.bound import served_bound_wh
 from offchain.shapley.exact import monotone_cover, shapley_shares, shapley_value, verify_share
 from offchain.shapley.parallel import coalition_values, game_table
 from offchain.shapley.period import period_shares
-from offchain.shapley.value import Evaluator, SupplyGame
+from offchain.shapley.value import RAMP_TICKS, Evaluator, SupplyGame
 from offchain.units import PPB
 from tests.shapley.markets import (
     ieee14_game,
@@ -166,8 +167,6 @@ def test_on_ieee14_the_clearing_serves_all_that_can_be_served_and_shows_it() -> 
 def test_the_bound_holds_for_any_prices_whatever(
     limit: int, energies: list[int], pi: list[int], mu: int
 ) -> None:
-    from offchain.clearing.certificate import Certificate
-
     grid = triangle(limit)
     demand, supply = np.array(energies[:3]), np.array(energies[3:])
     certificate = Certificate((0, 0, 0), tuple(pi), ((0, mu),))
@@ -199,6 +198,29 @@ def test_ieee14_twelve_players_on_any_number_of_cores() -> None:
 def test_values_do_not_depend_on_what_was_cleared_before() -> None:
     game = ieee14_game()
     assert game.evaluate([2047, 5, 1365]) == [game.evaluate([m])[0] for m in (2047, 5, 1365)]
+
+
+def test_where_the_solver_fails_a_narrower_ramp_gives_the_same_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    game = ieee14_game()
+    expected = game.evaluate([77])
+    clear = Clearer.clear
+
+    def fails_on_the_widest(clearer: Clearer, ramps: Ramps) -> Clearing:
+        if ramps.pb_ticks[0] - ramps.pa_ticks[0] == RAMP_TICKS[0]:
+            raise ClearingError("clearing: defeated on purpose")
+        return clear(clearer, ramps)
+
+    monkeypatch.setattr(Clearer, "clear", fails_on_the_widest)
+    assert abs(game.evaluate([77])[0] - expected[0]) <= 1
+
+    def fails(clearer: Clearer, ramps: Ramps) -> Clearing:
+        raise ClearingError("clearing: defeated on purpose")
+
+    monkeypatch.setattr(Clearer, "clear", fails)
+    with pytest.raises(ClearingError, match="on purpose"):
+        game.evaluate([77])
 
 
 def test_a_game_survives_the_way_to_a_worker() -> None:
