@@ -119,7 +119,7 @@ def _bill_report(bill: BillTally, served_wh: int) -> dict[str, object]:
 
 
 def interval_seed(seed: int, interval: int) -> bytes:
-    """The seed of an interval of a simulation, 32 bytes: a hash, not a public beacon."""
+    """The seed of an interval, numbered from 1, of a simulation: 32 bytes, no public beacon."""
     return keccak(_SEED_TAG + seed.to_bytes(8, "big") + interval.to_bytes(4, "big"))
 
 
@@ -159,7 +159,7 @@ def simulate(
             market.bid_ticks,
         )
         started = time.perf_counter()
-        step = trial.step(quantities, interval_seed(seed, interval))
+        step = trial.step(quantities, interval_seed(seed, interval + 1))
         bills = {name: billing.bill(step.outcome) for name, billing in billings.items()}
         seconds[interval] = time.perf_counter() - started
         tally.add(step, trial.standing, bills)

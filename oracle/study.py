@@ -9,6 +9,7 @@ one seeded generator and leaves it as integers, so a configuration names a study
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,7 @@ class StudyConfig:
         fstar_ppb: the share of its flexible energy that everybody is owed.
         essential_permille: share of every demand that is essential; the paper has none.
         day_intervals: intervals in a day.
+        peak_interval: the interval of the day in which demand is highest, from 0.
         swing_permille: amplitude of the daily wave of demand.
         noise_permille: standard deviation of the logarithm of the noise of each consumer in each
             interval.
@@ -48,6 +50,9 @@ class StudyConfig:
         window_begin_permille: where in its part a window begins.
         window_permille: how much of its part a window takes.
         scarce_permille: least and most of what is offered in a window, against what is asked.
+        scarce_stations: who offers it: the stations that the case dispatches, in proportion to that
+            dispatch, so that the lines can carry most of it; or all, in proportion to capacity, of
+            which some is stranded behind thin lines.
     """
 
     case: str = "ieee57"
@@ -60,13 +65,15 @@ class StudyConfig:
     fstar_ppb: int = 900_000_000
     essential_permille: int = 0
     day_intervals: int = 48
+    peak_interval: int = 37
     swing_permille: int = 150
     noise_permille: int = 120
     noise_range_permille: tuple[int, int] = (600, 1600)
     windows: int = 5
-    window_begin_permille: int = 350
+    window_begin_permille: int = 200
     window_permille: int = 300
     scarce_permille: tuple[int, int] = (650, 850)
+    scarce_stations: Literal["dispatch", "capacity"] = "dispatch"
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +138,8 @@ def draw_study(config: StudyConfig, *, max_bid_ticks: int) -> Study:
     essential = demand * config.essential_permille // _PERMILLE
     scarce = scarcity_windows(config)
     p_max = np.array([max(1, round(station.p_max_wh)) for station in stations], dtype=np.int64)
-    plants = _supply(rng, config, demand.sum(axis=1), p_max, scarce)
+    weight = _dispatch(network, p_max) if config.scarce_stations == "dispatch" else p_max
+    plants = _supply(rng, config, demand.sum(axis=1), p_max, weight, scarce)
 
     def column(of_stations: npt.ArrayLike, of_consumers: npt.ArrayLike) -> Int64Array:
         rows = np.zeros(n, dtype=np.int64)
@@ -185,7 +193,7 @@ def _check(config: StudyConfig, load_buses: int) -> None:
     if not 0 <= config.seed < 2**64:
         raise InputError(f"seed: {config.seed} is out of range; give 0 to 2^64 - 1")
     if not 0 <= config.fstar_ppb <= PPB:
-        raise InputError("fstar: not a share; give a number from 0 to 1")
+        raise InputError(f"fstar_ppb: {config.fstar_ppb} is not a share; give 0 to {PPB}")
 
 
 def _seats(load_wh: npt.NDArray[np.float64], consumers: int) -> npt.NDArray[np.intp]:
@@ -215,7 +223,8 @@ def _rates(
 def _demand(rng: np.random.Generator, config: StudyConfig, rate_wh: Int64Array) -> Int64Array:
     """A daily wave with noise of each consumer's own: int64[T, consumers], Wh."""
     t = np.arange(config.intervals)
-    wave = 1 + config.swing_permille / _PERMILLE * np.sin(2 * np.pi * t / config.day_intervals)
+    day = 2 * np.pi * (t - config.peak_interval) / config.day_intervals
+    wave = 1 + config.swing_permille / _PERMILLE * np.cos(day)
     shape = (config.intervals, len(rate_wh))
     noise = np.exp(rng.normal(0, config.noise_permille / _PERMILLE, shape))
     low, high = config.noise_range_permille
@@ -223,22 +232,38 @@ def _demand(rng: np.random.Generator, config: StudyConfig, rate_wh: Int64Array) 
     return np.rint(rate_wh * wave[:, None] * noise).astype(np.int64)
 
 
+def _dispatch(network: CaseGrid, p_max_wh: Int64Array) -> Int64Array:
+    """What the case itself dispatches: int64[stations], Wh; a bus's total is shared by p_max.
+
+    A bus generates what it uses and what its lines take away.
+    """
+    grid = network.grid
+    generated = network.load_wh.copy()
+    np.add.at(generated, grid.line_from, network.base_flow_wh)
+    np.subtract.at(generated, grid.line_to, network.base_flow_wh)
+    at = np.array([station.bus for station in network.generators])
+    share = p_max_wh / np.bincount(at, p_max_wh, grid.n_bus)[at]
+    dispatched: Int64Array = np.rint(np.maximum(generated[at], 0) * share).astype(np.int64)
+    return dispatched
+
+
 def _supply(
     rng: np.random.Generator,
     config: StudyConfig,
     demand_wh: Int64Array,
     p_max_wh: Int64Array,
+    weight: Int64Array,
     scarce: npt.NDArray[np.bool_],
 ) -> Int64Array:
-    """Every station's p_max, or less of all where supply is scarce: int64[T, stations], Wh."""
+    """Every station's p_max; where supply is scarce, shares of a total: int64[T, stations], Wh."""
     drawn = rng.integers(*config.scarce_permille, size=config.intervals, endpoint=True)
-    total = int(p_max_wh.sum())
-    # Sums of the whole market times a station's p_max may leave int64's range.
+    total = int(weight.sum())
+    # Python integers: the products may leave int64's range.
     scaled = [
-        [int(wanted) * p // (_PERMILLE * total) for p in p_max_wh.tolist()]
+        [wanted * w // (_PERMILLE * total) for w in weight.tolist()]
         for wanted in (demand_wh * drawn)[scarce].tolist()
     ]
     plants = np.repeat(p_max_wh[None, :], config.intervals, axis=0)
     if scaled:
-        plants[scarce] = np.minimum(plants[scarce], np.array(scaled, dtype=np.int64))
+        plants[scarce] = np.minimum(p_max_wh, np.array(scaled, dtype=np.int64))
     return plants

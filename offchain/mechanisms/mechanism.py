@@ -29,7 +29,7 @@ class Outcome:
         policy: of the run.
         participants: n rows.
         quantities: what was asked and offered.
-        interval: its number, from 0.
+        interval: its number, from 1.
         essential_wh: int64[n], essential energy served.
         flexible_wh: int64[n], flexible energy served.
         supply_wh: int64[n], energy dispatched.

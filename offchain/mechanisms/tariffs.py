@@ -76,7 +76,7 @@ class Flat(_Tariff):
 
 @dataclass(frozen=True)
 class TimeOfUse(_Tariff):
-    """A price for each hour of the day, known in advance; interval 0 begins at midnight.
+    """A price for each hour of the day, known in advance; interval 1 begins at midnight.
 
     Attributes:
         hourly: 24 prices, ticks.
@@ -91,7 +91,7 @@ class TimeOfUse(_Tariff):
 
     def prices(self, outcome: Outcome) -> Int64Array:
         """The price of the hour in which the interval begins; int64[n], ticks."""
-        hour = outcome.interval * outcome.policy.interval_s // _HOUR_S % _DAY_HOURS
+        hour = (outcome.interval - 1) * outcome.policy.interval_s // _HOUR_S % _DAY_HOURS
         return np.full(len(outcome.participants), self.hourly[hour], dtype=np.int64)
 
 
@@ -131,10 +131,15 @@ Tariff = Amm | Flat | TimeOfUse | RealTime | CriticalPeak
 
 TARIFF_NAMES: Final = ("amm", "flat", "time-of-use", "real-time", "critical-peak")
 
-#: Where each level lies between p_lo and p_hi, in percent: a working assumption of the comparison.
-_FLAT, _NIGHT, _DAY, _EVENING = 30, 15, 30, 60
-#: Night to 7, day to 17, evening to 21, night again.
-_NIGHT_END, _DAY_END, _EVENING_END = 7, 17, 21
+#: Where each level lies between p_lo and p_hi, in percent: working assumptions, chosen so that on
+#: the study market every tariff collects about what the AMM price collects.
+_FLAT: Final = 7
+#: Night, day and evening, without and with a critical price of its own.
+_USUAL: Final = (3, 7, 15)
+_USUAL_BESIDE_CRITICAL: Final = (1, 2, 4)
+_CRITICAL: Final = 20
+#: Hours of night before the day, of day, of evening, and of night after it.
+_HOURS: Final = (7, 10, 4, 3)
 
 
 def tariff(name: str, policy: Policy) -> Tariff:
@@ -148,18 +153,18 @@ def tariff(name: str, policy: Policy) -> Tariff:
     def level(percent: int) -> int:
         return policy.p_lo_ticks + span * percent // 100
 
-    usual = TimeOfUse(
-        (level(_NIGHT),) * _NIGHT_END
-        + (level(_DAY),) * (_DAY_END - _NIGHT_END)
-        + (level(_EVENING),) * (_EVENING_END - _DAY_END)
-        + (level(_NIGHT),) * (_DAY_HOURS - _EVENING_END)
-    )
+    def by_hour(night: int, day: int, evening: int) -> TimeOfUse:
+        levels = (level(night), level(day), level(evening), level(night))
+        return TimeOfUse(
+            tuple(price for price, hours in zip(levels, _HOURS, strict=True) for _ in range(hours))
+        )
+
     tariffs: dict[str, Tariff] = {
         "amm": Amm(),
         "flat": Flat(level(_FLAT)),
-        "time-of-use": usual,
+        "time-of-use": by_hour(*_USUAL),
         "real-time": RealTime(),
-        "critical-peak": CriticalPeak(usual, policy.p_hi_ticks),
+        "critical-peak": CriticalPeak(by_hour(*_USUAL_BESIDE_CRITICAL), level(_CRITICAL)),
     }
     if name not in tariffs:
         raise InputError(f"tariff: there is no '{name}'; choose one of {', '.join(TARIFF_NAMES)}")

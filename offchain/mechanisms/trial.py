@@ -64,7 +64,7 @@ class Trial:
         self._clearer = Clearer(self._clearing_grid)
         self._layers = LayerIndex.of(grid.holarchy)
         self._physics = None if self._clearing_grid is grid else _Physics(grid)
-        self._interval = 0
+        self._interval = 1
 
     def step(self, quantities: Quantities, seed: bytes) -> Step:
         """Clear and check one interval, and move everybody's standing on.

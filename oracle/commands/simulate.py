@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from dataclasses import asdict
 from functools import partial
 from typing import Final
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from offchain.grid.pandapower_case import IEEE_CASES
 from offchain.mechanisms.registry import MECHANISM_NAMES, mechanism
+from offchain.mechanisms.tally import BillTally
 from offchain.mechanisms.tariffs import TARIFF_NAMES, tariff
 from offchain.policy import DEFAULT_POLICY
 from offchain.units import MICRO_PER_CURRENCY, TICKS_PER_PRICE, WH_TICKS_PER_MICRO
@@ -26,6 +28,8 @@ from oracle.study import StudyConfig, draw_study
 _ALL: Final = "all"
 _MARKETS: Final = ("study", "households")
 _HOUSEHOLDS: Final = 100
+_LABEL_WIDTH: Final = 30
+_COLUMN_WIDTH: Final = 16
 
 
 @click.command()
@@ -128,33 +132,41 @@ def _json(runs: list[Run], assumptions: dict[str, object]) -> dict[str, object]:
 
 
 def _print(runs: list[Run], title: str) -> None:
+    """As many mechanisms beside each other as fit; then the bills, where there are several."""
     console = Console()
-    console.print(_mechanism_table(runs, title))
-    if any(len(run.tally.bills) > 1 for run in runs):
-        console.print(_tariff_table(runs))
+    abreast = max(1, (console.width - _LABEL_WIDTH) // _COLUMN_WIDTH)
+    for first in range(0, len(runs), abreast):
+        console.print(_mechanism_table(runs[first : first + abreast], title))
+        title = ""
+    for run in runs:
+        if len(run.tally.bills) > 1:
+            console.print(_tariff_table(run))
 
 
 def _mechanism_table(runs: list[Run], title: str) -> Table:
     """One column per mechanism."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("")
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    table.add_column("", width=_LABEL_WIDTH - 2)
     for run in runs:
-        table.add_column(run.mechanism.name, justify="right")
+        # Long names break at their hyphens.
+        heading = "\n".join(textwrap.wrap(run.mechanism.name, _COLUMN_WIDTH - 2))
+        table.add_column(heading, justify="right", width=_COLUMN_WIDTH - 2)
     fair = [run.tally.fairness() for run in runs]
     share = [100 * run.tally.served_wh / max(run.tally.requested_wh, 1) for run in runs]
     rows: list[tuple[str, list[str]]] = [
-        ("energy served, % of requested", [f"{value:.2f}" for value in share]),
-        ("flexible energy delivered, worst", [f"{f.delivered_min:.4f}" for f in fair]),
-        ("  mean", [f"{f.delivered_mean:.4f}" for f in fair]),
+        ("served, % of requested", [f"{value:.2f}" for value in share]),
+        ("flexible delivered, worst", [f"{f.delivered_min:.4f}" for f in fair]),
         ("  worst-served tenth", [f"{f.worst_decile:.4f}" for f in fair]),
+        ("  mean", [f"{f.delivered_mean:.4f}" for f in fair]),
         ("counted towards F*, worst", [f"{f.counted_min:.4f}" for f in fair]),
         ("  furthest below F*", [f"{f.target_gap_max:.4f}" for f in fair]),
         ("Jain index", [f"{f.jain:.4f}" for f in fair]),
         ("Gini coefficient", [f"{f.gini:.4f}" for f in fair]),
         ("price per kWh, mean", [_mean_price(run) for run in runs]),
-        ("  lowest to highest interval", [_price_range(run) for run in runs]),
+        ("  lowest interval", [_per_kwh(_own_bill(run).price_low_ticks) for run in runs]),
+        ("  highest interval", [_per_kwh(_own_bill(run).price_high_ticks) for run in runs]),
         ("supply at its bids, per kWh", [_supply_cost(run) for run in runs]),
-        ("payments, sum", [str(run.tally.bills[run.billing].payments_sum) for run in runs]),
+        ("sum of all payments", [str(_own_bill(run).payments_sum) for run in runs]),
         ("binding lines, mean", [f"{np.mean(run.tally.binding):.1f}" for run in runs]),
         ("intervals certified", [str(run.tally.certified) for run in runs]),
         ("grid violations", [str(run.tally.dc_violations) for run in runs]),
@@ -165,35 +177,32 @@ def _mechanism_table(runs: list[Run], title: str) -> Table:
     return table
 
 
-def _tariff_table(runs: list[Run]) -> Table:
-    """One row per mechanism and tariff: the same energy, billed differently."""
-    table = Table(title="\nBills", title_justify="left", box=None, pad_edge=False)
-    for heading in ("mechanism", "tariff"):
-        table.add_column(heading)
-    for heading in ("consumers pay", "suppliers get", "pot", "shortfall", "mean price", "sum"):
+def _tariff_table(run: Run) -> Table:
+    """One row per tariff: the same energy, billed differently; money in currency units."""
+    title = f"Bills of {run.mechanism.name}"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("tariff")
+    for heading in ("energy", "shortfall", "suppliers", "pot", "per kWh", "sum"):
         table.add_column(heading, justify="right")
-    for run in runs:
-        for name, bill in run.tally.bills.items():
-            money = (bill.energy_cost, bill.supply_pay, bill.pot, bill.shortfall)
-            price = bill.energy_cost * WH_TICKS_PER_MICRO / max(run.tally.served_wh, 1)
-            table.add_row(
-                run.mechanism.name,
-                name,
-                *(f"{amount / MICRO_PER_CURRENCY:,.2f}" for amount in money),
-                f"{price / TICKS_PER_PRICE:.4f}",
-                str(bill.payments_sum),
-            )
+    for name, bill in run.tally.bills.items():
+        money = (bill.energy_cost, bill.shortfall, bill.supply_pay, bill.pot)
+        price = bill.energy_cost * WH_TICKS_PER_MICRO / max(run.tally.served_wh, 1)
+        table.add_row(
+            name,
+            *(f"{amount / MICRO_PER_CURRENCY:,.0f}" for amount in money),
+            _per_kwh(price),
+            str(bill.payments_sum),
+        )
     return table
 
 
+def _own_bill(run: Run) -> BillTally:
+    return run.tally.bills[run.billing]
+
+
 def _mean_price(run: Run) -> str:
-    cost = run.tally.bills[run.billing].energy_cost
+    cost = _own_bill(run).energy_cost
     return _per_kwh(cost * WH_TICKS_PER_MICRO / max(run.tally.served_wh, 1))
-
-
-def _price_range(run: Run) -> str:
-    bill = run.tally.bills[run.billing]
-    return f"{_per_kwh(bill.price_low_ticks)} to {_per_kwh(bill.price_high_ticks)}"
 
 
 def _supply_cost(run: Run) -> str:

@@ -1,0 +1,1 @@
+"""Simulation: the study market, the run, and the command."""
