@@ -17,6 +17,7 @@ from offchain.commitment.header import (
     require_bytes,
 )
 from offchain.commitment.trees import PlainTree
+from offchain.errors import InputError
 from offchain.keccak import keccak
 from offchain.market.rules import Clears, Market, Outcome, apply_rules
 from offchain.orders.table import OrderTable
@@ -97,7 +98,13 @@ class Interval:
 
 
 def clear_interval(
-    state: MarketState, orders: OrderTable, seed: bytes, salt_key: bytes, clearer: Clears
+    state: MarketState,
+    orders: OrderTable,
+    seed: bytes,
+    salt_key: bytes,
+    clearer: Clears,
+    *,
+    forced_cursor: int | None = None,
 ) -> Interval:
     """Clear, settle and commit one interval.
 
@@ -107,13 +114,22 @@ def clear_interval(
         seed: of the draw, 32 bytes.
         salt_key: secret of this interval's salts, 32 bytes.
         clearer: of the market's grid.
+        forced_cursor: how many forced orders have been taken up by this interval; as before if
+            not given.
 
     Raises:
-        InputError: orders, seed or salt key are not admissible; nothing was changed.
+        InputError: orders, seed, salt key or cursor are not admissible; nothing was changed.
         ClearwattError: the clearing failed.
     """
     require_bytes("salt_key", salt_key, SALT_KEY_BYTES)
-    return commit(state, apply_rules(state.market, orders, seed, clearer), orders, seed, salt_key)
+    cursor = state.forced_cursor if forced_cursor is None else forced_cursor
+    if not state.forced_cursor <= cursor < 2**64:
+        raise InputError(
+            f"forced_cursor: {cursor} after {state.forced_cursor}; forced orders are taken up in "
+            "the order of filing, so the cursor only rises"
+        )
+    outcome = apply_rules(state.market, orders, seed, clearer)
+    return commit(replace(state, forced_cursor=cursor), outcome, orders, seed, salt_key)
 
 
 def commit(

@@ -156,6 +156,17 @@ def test_a_salt_key_of_another_length_is_refused() -> None:
         clear_interval(state, orders(1), keccak(b"a"), b"short", Clearer(state.market.grid))
 
 
+def test_the_cursor_of_forced_orders_is_committed_and_only_rises() -> None:
+    state = start().state
+    clearer = Clearer(state.market.grid)
+    keys = keccak(b"a"), keccak(b"b")
+    first = clear_interval(state, orders(1), *keys, clearer, forced_cursor=3)
+    second = clear_interval(first.state, orders(2), *keys, clearer)
+    assert first.header.forced_cursor == second.header.forced_cursor == 3
+    with pytest.raises(InputError, match=r"^forced_cursor: 2 after 3"):
+        clear_interval(second.state, orders(3), *keys, clearer, forced_cursor=2)
+
+
 def test_the_payload_has_436_bytes_in_the_order_of_the_protocol() -> None:
     payload = LAST.payload
     assert len(payload) == 436

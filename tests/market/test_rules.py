@@ -120,6 +120,11 @@ def test_money_moves_by_exactly_the_payments_and_no_interval_creates_any() -> No
         assert after["peak"].tolist() == np.maximum(before["peak"], net).tolist()
 
 
+def test_the_reserve_only_ever_receives() -> None:
+    assert RUN[-1][1].market.state["credit"][0] > 0
+    assert RUN[-1][1].market.state["debit"][0] == 0
+
+
 def test_the_peak_is_the_most_that_was_ever_owed_to_a_participant() -> None:
     nets = [
         o.market.state["credit"].astype(np.int64) - o.market.state["debit"].astype(np.int64)
