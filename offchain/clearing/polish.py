@@ -47,7 +47,8 @@ class Polished:
         mu: int64[m], line prices in 2^-16 tick.
         energy: int64[k], allocations in 2^-20 Wh, in the order of the table.
         overload_wh: float64[m], flow beyond capacity, Wh.
-        dependent: bool[w], the full lines whose price could be anything, highest indices first.
+        dependent: bool[w], the full lines whose price the others can take over.
+        lean_mu: float64[m], line prices in ticks after they did; the same as ``mu`` without any.
     """
 
     price: Int64Array
@@ -55,6 +56,7 @@ class Polished:
     energy: Int64Array
     overload_wh: FloatArray
     dependent: BoolArray
+    lean_mu: FloatArray
 
 
 def polish(
@@ -73,7 +75,7 @@ def polish(
         The solution, or None if the start was too far off.
     """
     full = np.array(lines, dtype=np.int64)
-    price, line_price, energy, overload, dependent, settled = _polish(
+    price, line_price, energy, overload, dependent, lean, settled = _polish(
         (table.start, table.supply, table.q, table.bottom, table.width),
         (network.line_from, network.line_to, network.b, network.weight, network.capacity),
         network.factor,
@@ -85,7 +87,9 @@ def polish(
         pi,
         mu,
     )
-    return Polished(price, line_price, energy, overload, dependent) if settled else None
+    if not settled:
+        return None
+    return Polished(price, line_price, energy, overload, dependent, lean)
 
 
 @compiled
@@ -100,7 +104,7 @@ def _polish(
     rows: FloatArray,
     pi: FloatArray,
     approximate: FloatArray,
-) -> tuple[Int64Array, Int64Array, Int64Array, FloatArray, BoolArray, bool]:
+) -> tuple[Int64Array, Int64Array, Int64Array, FloatArray, BoolArray, FloatArray, bool]:
     order, column_start, column, value, diagonal = factor
     line_from, line_to, b, weight, capacity = lines
     n = len(pi)
@@ -154,8 +158,7 @@ def _polish(
             offset[bus] = new
         if not largest < _FAR:
             break
-        for i in range(w):
-            dependent[i] = dropped[n_island + i]
+        dependent[:] = dropped[n_island:]
         if furthest < _SETTLED and largest < 1.0:
             settled = True
             break
@@ -178,7 +181,69 @@ def _polish(
             price[bus] += np.int64(np.rint(offset[bus]))
         for i in range(w):
             mu[full[i]] += np.int64(np.rint(sign[i] * step[n_island + i]))
-    return price, mu, energy, overload, dependent, settled
+        _level(orders, island, n_island, line_from, full, slope, price)
+    lean = mu / unit
+    if settled and dependent.any():
+        # What the others take over leaves every price at which an order is on its ramp unchanged.
+        matrix = _curvature(slope, island, n_island, rows, sign)
+        right = np.zeros(n_island + w)
+        for i in range(w):
+            if dependent[i]:
+                for j in range(n_island + w):
+                    entry = matrix[max(j, n_island + i), min(j, n_island + i)]
+                    right[j] += entry * abs(lean[full[i]])
+        step, _ = _solve(matrix, right)
+        for i in range(w):
+            lean[full[i]] += sign[i] * step[n_island + i]
+            if dependent[i]:
+                lean[full[i]] = 0.0
+    return price, mu, energy, overload, dependent, lean, settled
+
+
+@compiled
+def _level(
+    orders: Orders,
+    island: Int64Array,
+    n_island: int,
+    line_from: Int64Array,
+    full: Int64Array,
+    slope: FloatArray,
+    price: Int64Array,
+) -> None:
+    """Choose the price of islands where any of a range would do: no order on its ramp, no full line.
+
+    It is the lowest at which everything that moved has moved, or where nothing did, the highest at
+    which nothing does; zero without orders.
+    """
+    start, _, q, bottom, width = orders
+    free = np.ones(n_island, dtype=np.bool_)
+    for bus in range(len(island)):
+        if slope[bus] > 0.0:
+            free[island[bus]] = False
+    for line in full:
+        free[island[line_from[line]]] = False
+    if not free.any():
+        return
+    none = np.int64(1) << 62
+    moved = np.full(n_island, -none)
+    unmoved = np.full(n_island, none)
+    for bus in range(len(island)):
+        i = island[bus]
+        for at in range(start[bus], start[bus + 1]):
+            if free[i] and q[at] > 0:
+                if price[bus] >= bottom[at] + width[at]:
+                    moved[i] = max(moved[i], bottom[at] + width[at])
+                else:
+                    unmoved[i] = min(unmoved[i], bottom[at])
+    for bus in range(len(island)):
+        i = island[bus]
+        if free[i]:
+            if moved[i] > -none:
+                price[bus] = moved[i]
+            elif unmoved[i] < none:
+                price[bus] = unmoved[i]
+            else:
+                price[bus] = 0
 
 
 @compiled

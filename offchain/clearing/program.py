@@ -15,6 +15,7 @@ from offchain.clearing.rounding import bus_injections, round_allocation
 from offchain.clearing.table import Table, table_of
 from offchain.errors import ClearwattError
 from offchain.grid.model import Grid
+from offchain.units import PRICE_FRACTION_BITS
 
 __all__ = ["Clearer", "Clearing", "ClearingError", "Ramps", "SolveReport"]
 
@@ -151,26 +152,25 @@ class Clearer:
             solution = polish(self._network, table, lines, start.pi, mu)
             if solution is None:
                 raise ClearingError("clearing: the approximate prices are too far off to polish")
-            turned = {line for line in lines if solution.mu[line] * mu[line] < 0}
+            turned = set(np.flatnonzero(np.sign(solution.mu) * np.sign(mu) < 0).tolist())
             over = set(np.flatnonzero(solution.overload_wh > _OVERLOAD_WH).tolist()) - set(lines)
             if not turned and not over:
-                return self._minimal(table, start, lines, solution)
+                return self._minimal(table, lines, solution)
             lines = sorted((set(lines) - turned) | over)
-            mu = np.ldexp(solution.mu.astype(np.float64), -16)
+            mu = np.ldexp(solution.mu.astype(np.float64), -PRICE_FRACTION_BITS)
         raise ClearingError("clearing: the full lines do not settle")
 
-    def _minimal(
-        self, table: Table, start: interior.Approximation, lines: list[int], solution: Polished
-    ) -> Polished:
-        """Leave out lines whose price could be anything, if the clearing stays what it is."""
+    def _minimal(self, table: Table, lines: list[int], solution: Polished) -> Polished:
+        """Leave out lines whose price others can take over, if the clearing stays what it is."""
         if not solution.dependent.any():
             return solution
         fewer = [line for line, out in zip(lines, solution.dependent, strict=True) if not out]
-        other = polish(self._network, table, fewer, start.pi, start.mu)
+        pi = np.ldexp(solution.price.astype(np.float64), -PRICE_FRACTION_BITS)
+        lean = polish(self._network, table, fewer, pi, solution.lean_mu)
         same = (
-            other is not None
-            and not (other.overload_wh > _OVERLOAD_WH).any()
-            and all(other.mu[line] * start.mu[line] >= 0 for line in fewer)
-            and np.abs(other.energy - solution.energy).max(initial=0) <= _SAME_ENERGY
+            lean is not None
+            and not (lean.overload_wh > _OVERLOAD_WH).any()
+            and not (np.sign(lean.mu) * np.sign(solution.mu) < 0).any()
+            and np.abs(lean.energy - solution.energy).max(initial=0) <= _SAME_ENERGY
         )
-        return other if other is not None and same else solution
+        return lean if lean is not None and same else solution
