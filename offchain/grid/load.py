@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Unpack
 
 from offchain.errors import InputError
-from offchain.grid import matpower, pandapower_case, tables
+from offchain.grid import matpower, pandapower_case, pandapower_net, tables
 from offchain.grid.assemble import assemble
 from offchain.grid.case import CaseGrid
 from offchain.grid.options import Choices, Options
@@ -68,7 +68,7 @@ def _read_file(path: Path, convention: str | None) -> RawNetwork:
     if path.suffix == ".m":
         return matpower.read_matpower(path, convention or "reactance-tap")
     if path.suffix == ".json" and _is_pandapower(path):
-        return pandapower_case.read_file(path, convention or "reactance-tap")
+        return pandapower_net.read_file(path, convention or "reactance-tap")
     if convention is not None:
         raise InputError(
             "convention: the plain form gives susceptances, there is nothing to choose; leave it out"
@@ -98,9 +98,9 @@ def _read_simbench(code: str, convention: str) -> RawNetwork:
         raise InputError(
             f"{code}: simbench is not installed; pip install 'clearwatt[grids]'"
         ) from error
-    with pandapower_case.quiet():
+    with pandapower_net.quiet():
         try:
             net = simbench.get_simbench_net(code)
         except (ValueError, KeyError) as error:
             raise InputError(f"{code}: simbench has no such grid; check the code") from error
-    return pandapower_case.read_net(net, code, convention)
+    return pandapower_net.read_net(net, code, convention)

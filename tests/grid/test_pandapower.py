@@ -14,7 +14,8 @@ from offchain.grid.assemble import assemble
 from offchain.grid.case import CaseGrid
 from offchain.grid.flows import DcNetwork
 from offchain.grid.options import Options
-from offchain.grid.pandapower_case import IEEE_CASES, NETWORKS, load_case, quiet, read_net
+from offchain.grid.pandapower_case import IEEE_CASES, NETWORKS, load_case
+from offchain.grid.pandapower_net import quiet, read_net
 from tests.grid.small import nodal_errors
 
 QUICK = (

@@ -12,7 +12,7 @@ from offchain.errors import InputError
 from offchain.grid.assemble import assemble
 from offchain.grid.case import CaseGrid
 from offchain.grid.options import Options
-from offchain.grid.pandapower_case import quiet, read_file, read_net
+from offchain.grid.pandapower_net import quiet, read_file, read_net
 from tests.grid.test_pandapower import assert_same_flows
 
 Net = Any
