@@ -62,6 +62,26 @@ def test_a_higher_rank_of_someone_owed_nothing_beats_a_lower_with_any_deficit(
     assert step.outcome.flexible_wh.tolist() == [0, 0, 700, 0]
 
 
+@pytest.mark.parametrize(("units", "essential_first"), [(300, True), (700, False)])
+def test_across_a_mesh_a_rank_holds_up_to_the_stated_exchange(
+    units: int, essential_first: bool
+) -> None:
+    """On the line 0-2 a Wh at bus 2 takes the room of two at bus 1.
+
+    With essential energy at rank 1 the bound is 1029 / (3 + key + 1): above 2 for a key of 301
+    (300 intervals owed and a full memory), below it for 701.
+    """
+    policy = replace(DEFAULT_POLICY, essential_rank=1, tau_ppb=0)
+    participants = people([0, 1, 2, 0], rate_wh=RATE)
+    trial = Trial(FAIR_PLAY, triangle(), policy, participants)
+    trial.standing = owed(units, [1], 4)
+    # The line carries 900 Wh: 2700 at bus 1 alone, or 1350 at bus 2 alone.
+    orders = asked([0, 2700, 0, 0], [0, 0, 0, 9000], essential_wh=[0, 0, 1350, 0])
+    outcome = trial.step(orders, seed(1)).outcome
+    served = (int(outcome.essential_wh[2]), int(outcome.flexible_wh[1]))
+    assert served == pytest.approx((1350, 0) if essential_first else (0, 2700), abs=15)
+
+
 def test_within_a_rank_the_deficit_decides() -> None:
     participants = people([0, 0, 0, 0], rate_wh=RATE)
     trial = Trial(FAIR_PLAY, triangle(), DEFAULT_POLICY, participants)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
 
 import pytest
 
@@ -14,8 +14,9 @@ from oracle.simulate import Run, simulate
 from oracle.study import Study, StudyConfig, draw_study
 
 
-def study(**assumptions: Any) -> Study:  # noqa: ANN401 - fields of StudyConfig
-    config = StudyConfig(**({"case": "ieee14", "intervals": 60} | assumptions))
+@cache
+def study(case: str = "ieee14", intervals: int = 60, seed: int = 1) -> Study:
+    config = StudyConfig(case=case, intervals=intervals, seed=seed)
     return draw_study(config, max_bid_ticks=DEFAULT_POLICY.max_bid_ticks)
 
 

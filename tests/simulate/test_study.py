@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from offchain.policy import DEFAULT_POLICY
 from oracle.study import Study, StudyConfig, draw_study, scarcity_windows
 
 
-def draw(**assumptions: object) -> Study:
-    config = StudyConfig(**({"case": "ieee14", "intervals": 200} | assumptions))  # type: ignore[arg-type]
+def draw(**assumptions: Any) -> Study:  # noqa: ANN401 - fields of StudyConfig
+    config = replace(StudyConfig(case="ieee14", intervals=200), **assumptions)
     return draw_study(config, max_bid_ticks=DEFAULT_POLICY.max_bid_ticks)
 
 
