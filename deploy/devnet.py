@@ -4,8 +4,10 @@ A `Chain` sends transactions and waits for them, deploys, tells the time and let
 development chain time travels; on any other it is waited for. Nothing here knows a contract.
 """
 
+import ast
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -23,7 +25,7 @@ from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
-from web3.exceptions import ContractCustomError, ContractLogicError, Web3Exception
+from web3.exceptions import Web3Exception
 from web3.types import LogReceipt, RPCEndpoint, TxParams, TxReceipt, Wei
 
 from offchain.errors import ClearwattError, InputError
@@ -41,6 +43,7 @@ _DEVNET_MAX_FEE = 100 * _GWEI
 _RECEIPT_PATIENCE_S = 180
 _POLL_S = 1.0
 _LOG_RANGE = 2_000
+_LONGEST_REASON = 300
 
 
 class ChainError(ClearwattError):
@@ -57,12 +60,14 @@ class Engine:
             to pass.
         close: Ends what was started.
         events: Every event of a contract, oldest first; None where the node is asked for them.
+        refusals: Exceptions by which the chain refuses what it is asked.
     """
 
     name: str
     travel: Callable[[int], None] | None
     close: Callable[[], None]
     events: Callable[[ChecksumAddress], Iterator[LogReceipt]] | None = None
+    refusals: tuple[type[Exception], ...] = (Web3Exception, ValueError)
 
 
 def development_key(label: str, index: int) -> LocalAccount:
@@ -192,7 +197,7 @@ class Chain:
             receipt = self.web3.eth.wait_for_transaction_receipt(tx_hash, _RECEIPT_PATIENCE_S)
         except requests.RequestException as error:
             raise unreachable(error) from error
-        except (Web3Exception, ValueError) as error:
+        except self.engine.refusals as error:
             msg = f"{what}: the chain refused it: {self._reason(error)}"
             raise ChainError(msg) from error
         if receipt["status"] != 1:
@@ -221,18 +226,19 @@ class Chain:
         replay = cast(TxParams, {k: v for k, v in transaction.items() if "Fee" not in k})
         try:
             self.web3.eth.call(replay, receipt["blockNumber"] - 1)
-        except (Web3Exception, ValueError) as error:
+        except self.engine.refusals as error:
             return self._reason(error)
         return f"no reason given, {receipt['gasUsed']} gas used"
 
     def _reason(self, error: Exception) -> str:
         """An exception of web3 in words: the contract's own error if it is one that we know."""
-        if isinstance(error, ContractCustomError | ContractLogicError):
-            data = error.data if isinstance(error.data, str) else str(error)
-            name = self._errors.get(data.removeprefix("0x")[:8])
-            if name is not None:
-                return name
-        return str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        data = getattr(error, "data", None)
+        text = str(error)
+        shown = re.search(r"b(['\"]).*\1", text, re.DOTALL)
+        if shown is not None:  # the embedded chain shows what was returned as Python would write it
+            data = bytes(ast.literal_eval(shown.group())).hex()
+        name = self._errors.get(data.removeprefix("0x")[:8]) if isinstance(data, str) else None
+        return name or " ".join(text.split())[:_LONGEST_REASON] or type(error).__name__
 
     # EVENTS
 
@@ -285,6 +291,8 @@ def _canonical(parameter: Any) -> str:  # noqa: ANN401 - ABI JSON
 def embedded() -> Chain:
     """A chain inside this process: nothing to install, gone when the process ends."""
     from eth_tester import EthereumTester, PyEVMBackend  # type: ignore[import-untyped]
+    from eth_tester.exceptions import TransactionFailed  # type: ignore[import-untyped]
+    from eth_utils.exceptions import ValidationError
     from web3 import EthereumTesterProvider
 
     tester = EthereumTester(backend=PyEVMBackend())
@@ -297,7 +305,8 @@ def embedded() -> Chain:
     def events(address: ChecksumAddress) -> Iterator[LogReceipt]:
         yield from _stored_events(tester.backend.chain, address)
 
-    return Chain(web3, Engine("embedded", travel, lambda: None, events))
+    refusals = (TransactionFailed, ValidationError, Web3Exception, ValueError)
+    return Chain(web3, Engine("embedded", travel, lambda: None, events, refusals))
 
 
 def _stored_events(store: Any, address: ChecksumAddress) -> Iterator[LogReceipt]:  # noqa: ANN401 - py-evm

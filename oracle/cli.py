@@ -68,7 +68,7 @@ cli = LazyGroup(
 cli.add_command(
     LazyGroup(
         {
-            "shapley": "oracle.commands.bench_shapley:shapley",
+            "shapley": "oracle.commands.bench_shapley:shapley_bench",
         },
         "Measure how fast clearwatt is on this machine.",
     ),

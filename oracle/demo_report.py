@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from oracle.demo import DemoResult, median
 from oracle.lottery import ServiceTally
@@ -86,7 +85,6 @@ def print_summary(result: DemoResult, console: Console, out: Path | None) -> Non
     paid_in, paid_out = int(state["debit"].sum()), int(state["credit"].sum())
     low, high = _prices(result)
     fair, lottery = result.fair, result.lottery
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows = (
         ("Market", _market(result.scenario)),
         ("Energy asked for", f"{asked / 1e6:,.2f} MWh"),
@@ -106,12 +104,12 @@ def print_summary(result: DemoResult, console: Console, out: Path | None) -> Non
         ("Head of the chain", str(figures["head_hash"])),
         ("Audit", _verdict(result)),
     )
-    for row in rows:
-        table.add_row(*row)
+    width = max(len(name) for name, _ in rows)
     console.print()
-    console.print(table)
+    for name, value in rows:
+        console.print(f"{name:<{width}}  {value}".rstrip(), soft_wrap=True)
     for fault in result.verdict.faults[:5]:
-        console.print(f"  {fault}")
+        console.print(f"  {fault}", soft_wrap=True)
     if out is not None:
         console.print(
             f"\nThe bundles are in {out}; `clearwatt bundle show {out}/00001.bundle` opens one."

@@ -107,7 +107,7 @@ class Findings:
         if differ.size == 0:
             return True
         row = int(differ[0])
-        self.wrong(rule, f"{name} of {leaf} {row}", expected[row].item(), found[row].item())
+        self.wrong(rule, f"{name} of {leaf} {row}", _value(expected, row), _value(found, row))
         return False
 
     def holds(
@@ -119,8 +119,13 @@ class Findings:
         if bad.size == 0:
             return True
         row = int(bad[0])
-        self.wrong(rule, f"{name} of {leaf} {row}", bound, found[row].item())
+        self.wrong(rule, f"{name} of {leaf} {row}", bound, _value(found, row))
         return False
+
+
+def _value(column: Column, row: int) -> object:
+    """A row of a column as Python's own value; bytes for hashes and addresses."""
+    return column[row : row + 1].tolist()[0]
 
 
 def words(value: object) -> str:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 import numpy as np
 from rich.console import Console
-from rich.table import Table as Grid
 
 from offchain.commitment.bundle import Bundle, GenesisBundle, read_bundle, read_genesis
 from offchain.errors import InputError
 
 _ROWS = 10
+
+_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "#": ("index",),
+    "bus": ("bus",),
+    "asked": ("essential_q_wh", "flexible_q_wh"),
+    "served": ("essential_x_wh", "flexible_x_wh"),
+    "offered": ("supply_q_wh",),
+    "sold": ("supply_x_wh",),
+    "key": ("key_ticks",),
+    "price": ("price_ticks",),
+    "cost": ("energy_cost",),
+    "paid": ("supply_pay",),
+    "pot": ("pot_share",),
+    "shortfall": ("shortfall",),
+}
+"""Columns that are shown of an allocation, and the fields that each adds up."""
 
 
 @click.group()
@@ -52,33 +69,14 @@ def show(file: Path, rows: int) -> None:
 def _show_interval(console: Console, opened: Bundle, rows: int) -> None:
     console.print(f"interval {opened.interval}, {len(opened.orders)} signed orders", style="bold")
     _show_fields(console, {**vars(opened.header), "salt_key": opened.salt_key})
-    table = Grid(box=None, padding=(0, 1, 0, 0))
-    for title in ("#", "bus", "asked Wh", "served Wh", "offered Wh", "sold Wh", "key", "price"):
-        table.add_column(title, justify="right")
-    for name in ("cost", "paid", "pot", "shortfall"):
-        table.add_column(f"{name} micro", justify="right")
-    for row in opened.allocation[:rows]:
-        table.add_row(
-            *(
-                str(value)
-                for value in (
-                    row["index"],
-                    row["bus"],
-                    int(row["essential_q_wh"]) + int(row["flexible_q_wh"]),
-                    int(row["essential_x_wh"]) + int(row["flexible_x_wh"]),
-                    row["supply_q_wh"],
-                    row["supply_x_wh"],
-                    row["key_ticks"],
-                    row["price_ticks"],
-                    row["energy_cost"],
-                    row["supply_pay"],
-                    row["pot_share"],
-                    row["shortfall"],
-                )
-            )
-        )
-    console.print(table)
-    _show_rest(console, len(opened.allocation), rows)
+    shown = [tuple(_COLUMNS), *(_allocation(row) for row in opened.allocation[:rows])]
+    console.print("\nenergy in Wh, key and price in ticks, money in micro", style="bold")
+    _show_rows(console, shown, len(opened.allocation))
+
+
+def _allocation(row: np.void) -> tuple[str, ...]:
+    """What the columns say of one participant."""
+    return tuple(str(sum(int(row[name]) for name in names)) for names in _COLUMNS.values())
 
 
 def _show_genesis(console: Console, genesis: GenesisBundle, rows: int) -> None:
@@ -95,20 +93,13 @@ def _show_genesis(console: Console, genesis: GenesisBundle, rows: int) -> None:
             "grid bytes": len(genesis.grid),
         },
     )
-    table = Grid(box=None, padding=(0, 1, 0, 0))
     names = ("rank", "fstar_ppb", "rate_wh", "demand_cap_wh", "supply_cap_wh")
-    for title in ("#", "bus", *names, "share_ppb"):
-        table.add_column(title, justify="right")
-    for index in np.arange(len(genesis.state))[:rows]:
+    shown: list[tuple[str, ...]] = [("#", "bus", *names, "share_ppb")]
+    for index in range(len(genesis.state))[:rows]:
         state = genesis.state[index]
-        table.add_row(
-            str(index),
-            str(genesis.contracts["bus"][index]),
-            *(str(state[name]) for name in names),
-            str(genesis.shares["share_ppb"][index]),
-        )
-    console.print(table)
-    _show_rest(console, len(genesis.state), rows)
+        bus, share = genesis.contracts["bus"][index], genesis.shares["share_ppb"][index]
+        shown.append((str(index), str(bus), *(str(state[name]) for name in names), str(share)))
+    _show_rows(console, shown, len(genesis.state))
 
 
 def _show_fields(console: Console, fields: dict[str, object]) -> None:
@@ -117,6 +108,11 @@ def _show_fields(console: Console, fields: dict[str, object]) -> None:
         console.print(f"  {name:<20} {shown}", soft_wrap=True)
 
 
-def _show_rest(console: Console, total: int, rows: int) -> None:
-    if total > rows:
-        console.print(f"... and {total - rows} more; --rows {total} shows them all")
+def _show_rows(console: Console, rows: Sequence[tuple[str, ...]], total: int) -> None:
+    """Print rows under their titles, each column as wide as it needs."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True))
+        console.print("  " + "  ".join(cells), soft_wrap=True)
+    if total > len(rows) - 1:
+        console.print(f"  ... and {total - len(rows) + 1} more; --rows {total} shows them all")

@@ -1,0 +1,296 @@
+"""An operator who lies, and hashes every lie as carefully as the truth, is told by the name of the rule it broke."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from offchain.audit.findings import Fault, Rule
+from offchain.clearing.certificate import Certificate
+from offchain.market import Interval, MarketState
+from offchain.market.interval import commit
+from offchain.market.rules import Outcome
+from offchain.orders.table import OrderTable
+from tests.audit.honest import Honest, honest_market, salt_of, sign, with_header
+
+SHORT = 3
+"""The interval in which supply is short; the last of the market."""
+
+CONSUMER = 10
+STATION = 1
+
+
+@pytest.fixture
+def honest() -> Honest:
+    """A market that kept the rules."""
+    return honest_market(SHORT)
+
+
+def retold(
+    honest: Honest,
+    *,
+    outcome: Callable[[Outcome], Outcome] = lambda o: o,
+    orders: Callable[[OrderTable], OrderTable] = lambda o: o,
+    before: Callable[[MarketState], MarketState] = lambda b: b,
+    seed: bytes | None = None,
+) -> Interval:
+    """The last interval with something changed, and committed again as if it were true."""
+    truth = honest.intervals[-1]
+    return commit(
+        before(truth.before),
+        outcome(truth.outcome),
+        orders(truth.orders.copy()),
+        seed or truth.header.seed,
+        salt_of(SHORT),
+    )
+
+
+def changed_allocation(name: str, row: int, by: int) -> Callable[[Outcome], Outcome]:
+    """Add to a field of an allocation."""
+
+    def change(outcome: Outcome) -> Outcome:
+        table = outcome.allocation.copy()
+        table[name][row] = int(table[name][row]) + by
+        return replace(outcome, allocation=table)
+
+    return change
+
+
+def changed_state(name: str, row: int, by: int) -> Callable[[Outcome], Outcome]:
+    """Add to a field of the state after the interval."""
+
+    def change(outcome: Outcome) -> Outcome:
+        table = outcome.market.state.copy()
+        table[name][row] = int(table[name][row]) + by
+        return replace(outcome, market=replace(outcome.market, state=table))
+
+    return change
+
+
+def changed_certificate(
+    change: Callable[[Certificate], Certificate],
+) -> Callable[[Outcome], Outcome]:
+    """Alter the certificate."""
+
+    def apply(outcome: Outcome) -> Outcome:
+        certificate = change(outcome.clearing.certificate)
+        return replace(outcome, clearing=replace(outcome.clearing, certificate=certificate))
+
+    return apply
+
+
+def fault(honest: Honest, lie: Interval, rule: Rule) -> Fault:
+    """The fault that the audit finds under a rule."""
+    verdict = honest.with_last(lie)
+    assert not verdict.ok
+    by_rule = {f.rule: f for f in verdict.faults if f.interval == SHORT}
+    assert rule in by_rule, f"found only {sorted(by_rule)}"
+    return by_rule[rule]
+
+
+def test_the_truth_told_again_is_the_truth(honest: Honest) -> None:
+    again = retold(honest)
+    assert again.header_hash == honest.intervals[-1].header_hash
+    assert honest.with_last(again).ok
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "rule"),
+    [
+        ("interval", CONSUMER, Rule.RANGE),
+        ("bus", CONSUMER, Rule.CONTRACT),
+        ("slot", CONSUMER, Rule.CONTRACT),
+        ("essential_q_wh", CONSUMER, Rule.CARRIED),
+        ("flexible_q_wh", CONSUMER, Rule.CARRIED),
+        ("supply_q_wh", STATION, Rule.CARRIED),
+        ("essential_pa_ticks", CONSUMER, Rule.RAMP),
+        ("essential_pb_ticks", CONSUMER, Rule.RAMP),
+        ("flexible_pa_ticks", CONSUMER, Rule.KEY),
+        ("flexible_pb_ticks", CONSUMER, Rule.KEY),
+        ("supply_pa_ticks", STATION, Rule.RAMP),
+        ("supply_pb_ticks", STATION, Rule.RAMP),
+        ("key_ticks", CONSUMER, Rule.KEY),
+        ("price_ticks", CONSUMER, Rule.PRICE),
+        ("energy_cost", CONSUMER, Rule.PAYMENT),
+        ("supply_pay", STATION, Rule.PAYMENT),
+        ("pot_share", STATION, Rule.POT),
+        ("shortfall", CONSUMER, Rule.SHORTFALL),
+    ],
+)
+def test_a_false_allocation_is_named_with_both_numbers(
+    honest: Honest, name: str, row: int, rule: Rule
+) -> None:
+    lie = retold(honest, outcome=changed_allocation(name, row, 1))
+    found = fault(honest, lie, rule)
+    true = honest.intervals[-1].allocation[name][row]
+    assert found.where == f"{name} of allocation of participant {row}"
+    assert found.found == str(true + 1)
+    assert found.expected == str(true)
+
+
+@pytest.mark.parametrize("side", ["essential", "flexible", "supply"])
+def test_an_allocation_outside_its_bracket_is_named(honest: Honest, side: str) -> None:
+    """Two neighbours swap some Wh, so that every sum stays as it was."""
+    name = f"{side}_x_wh"
+    x = honest.intervals[-1].allocation[name].astype(np.int64)
+    bus = honest.intervals[-1].allocation["bus"]
+    giver = next(i for i in np.argsort(-x).tolist() if (bus == bus[i]).sum() > 1 and x[i] > 10)
+    taker = next(i for i in np.flatnonzero(bus == bus[giver]).tolist() if i != giver)
+
+    def swap(outcome: Outcome) -> Outcome:
+        given = changed_allocation(name, giver, -10)(outcome)
+        return changed_allocation(name, taker, 10)(given)
+
+    found = fault(honest, retold(honest, outcome=swap), Rule.BRACKET)
+    assert "x_wh of participant" in found.where
+    assert " to " in found.expected
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("memory_ppb", Rule.MEMORY),
+        ("deficit_lo", Rule.DEFICIT),
+        ("deficit_hi", Rule.DEFICIT),
+        ("credit", Rule.BALANCE),
+        ("debit", Rule.BALANCE),
+        ("peak", Rule.BALANCE),
+        ("rank", Rule.CONTRACT),
+        ("fstar_ppb", Rule.CONTRACT),
+        ("rate_wh", Rule.CONTRACT),
+        ("demand_cap_wh", Rule.CONTRACT),
+        ("supply_cap_wh", Rule.CONTRACT),
+    ],
+)
+def test_a_false_state_is_named(honest: Honest, name: str, rule: Rule) -> None:
+    rows = honest.intervals[-1].state.market.state
+    row = int(np.flatnonzero((rows["rank"] == 0) & (rows["fstar_ppb"] > 0))[0])
+    found = fault(honest, retold(honest, outcome=changed_state(name, row, 1)), rule)
+    assert found.where == f"{name} of state of participant {row}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("interval", SHORT + 1, Rule.CHAIN),
+        ("orders_root", b"\1" * 32, Rule.ROOT),
+        ("allocation_root", b"\1" * 32, Rule.ROOT),
+        ("pre_state_root", b"\1" * 32, Rule.ROOT),
+        ("state_root", b"\1" * 32, Rule.ROOT),
+        ("contracts_root", b"\1" * 32, Rule.ROOT),
+        ("shares_root", b"\1" * 32, Rule.SHARES),
+        ("bus_vector_hash", b"\1" * 32, Rule.BUS_VECTOR),
+        ("meter_root", b"\1" * 32, Rule.METER),
+        ("policy_hash", b"\1" * 32, Rule.POLICY),
+        ("grid_version", 2, Rule.GRID),
+        ("seed", b"\1" * 32, Rule.INPUTS),
+        ("requested", 1, Rule.TOTALS),
+        ("served", 1, Rule.TOTALS),
+        ("offered", 1, Rule.TOTALS),
+        ("dispatched", 1, Rule.TOTALS),
+        ("credit_sum", 1, Rule.TOTALS),
+        ("debit_sum", 1, Rule.TOTALS),
+        ("pot", 1, Rule.TOTALS),
+        ("shortfall", 1, Rule.TOTALS),
+        ("imbalance_scale_ppb", 1, Rule.METER),
+        ("forced_cursor", 1, Rule.ORDER),
+    ],
+)
+def test_a_false_header_is_named(honest: Honest, name: str, value: int | bytes, rule: Rule) -> None:
+    truth = honest.intervals[-1]
+    header = replace(truth.header, **{name: value})  # type: ignore[arg-type]
+    fault(honest, with_header(truth, header), rule)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: replace(c, theta=(c.theta[0] + 2**40, *c.theta[1:])),
+        lambda c: replace(c, pi=(c.pi[0] + 2**40, *c.pi[1:])),
+        lambda c: replace(c, mu=((0, 10**9),)),
+    ],
+    ids=["another angle", "another price", "a price on a free line"],
+)
+def test_a_false_certificate_is_named(
+    honest: Honest, change: Callable[[Certificate], Certificate]
+) -> None:
+    fault(honest, retold(honest, outcome=changed_certificate(change)), Rule.NETWORK)
+
+
+def test_an_invented_order_is_named(honest: Honest) -> None:
+    """The operator asks less for a consumer than the consumer did, and cannot sign for it."""
+
+    def invent(orders: OrderTable) -> OrderTable:
+        orders["flexible_wh"][CONSUMER] -= 1
+        return orders
+
+    found = fault(honest, retold(honest, orders=invent), Rule.SIGNATURE)
+    assert found.where == f"the signature of order {CONSUMER}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("valid_from", SHORT + 1), ("valid_to", SHORT - 1), ("flexible_wh", 2**29)]
+)
+def test_an_order_that_is_not_valid_is_named(honest: Honest, name: str, value: int) -> None:
+    """Signed by its owner, but not for this interval, or for more than the contract allows."""
+
+    def stretch(orders: OrderTable) -> OrderTable:
+        orders[name][CONSUMER] = value
+        return sign(honest.intervals[-1].before, honest.keys, orders)
+
+    fault(honest, retold(honest, orders=stretch), Rule.ORDER)
+
+
+def test_a_signature_counts_in_its_own_market_only(honest: Honest) -> None:
+    before = honest.intervals[-1].before
+    elsewhere = replace(before, domain=replace(before.domain, chain_id=2))
+
+    def resign(orders: OrderTable) -> OrderTable:
+        return sign(elsewhere, honest.keys, orders)
+
+    fault(honest, retold(honest, orders=resign), Rule.SIGNATURE)
+
+
+def test_other_shares_are_named(honest: Honest) -> None:
+    def move(before: MarketState) -> MarketState:
+        shares = before.market.shares.copy()
+        shares["share_ppb"][STATION] -= 1
+        shares["share_ppb"][CONSUMER] += 1
+        return replace(before, market=replace(before.market, shares=shares))
+
+    fault(honest, retold(honest, before=move), Rule.ROOT)
+
+
+def test_another_owner_is_named(honest: Honest) -> None:
+    def move(before: MarketState) -> MarketState:
+        contracts = before.market.contracts.copy()
+        contracts["owner"][CONSUMER] = contracts["owner"][STATION]
+        return replace(before, market=replace(before.market, contracts=contracts))
+
+    found = fault(honest, retold(honest, before=move), Rule.CONTRACT)
+    assert found.where == f"owner of contract {CONSUMER}"
+
+
+def test_another_seed_than_the_chain_s_is_named(honest: Honest) -> None:
+    lie = retold(honest, seed=b"\7" * 32)
+    assert fault(honest, lie, Rule.INPUTS).where == "the seed"
+    assert fault(honest, lie, Rule.KEY).where.startswith("flexible_pa_ticks")
+
+
+def test_a_number_too_large_to_calculate_with_is_named(honest: Honest) -> None:
+    """It would leave the range of int64, so it is refused before anything is calculated."""
+    lie = retold(honest, outcome=changed_allocation("energy_cost", CONSUMER, 2**63))
+    found = fault(honest, lie, Rule.RANGE)
+    assert found.expected == f"at most {2**62}"
+
+
+def test_a_fault_reads_as_a_sentence(honest: Honest) -> None:
+    lie = retold(honest, outcome=changed_allocation("price_ticks", CONSUMER, 1))
+    true = int(honest.intervals[-1].allocation["price_ticks"][CONSUMER])
+    assert str(fault(honest, lie, Rule.PRICE)) == (
+        f"interval 3, price: price_ticks of allocation of participant {CONSUMER} is {true + 1}; "
+        f"the rules give {true}"
+    )

@@ -1,0 +1,129 @@
+"""The audit's own arithmetic: worked by hand, and equal to the market's on everything drawn at random."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offchain.audit.rebuild import bus_prices, next_fairness, payments, ramp_ends, split
+from offchain.fairness.draw import draw
+from offchain.fairness.key import key_ticks
+from offchain.fairness.state import next_deficit, next_memory
+from offchain.grid.holarchy import Holarchy, Layer
+from offchain.policy import DEFAULT_POLICY, Policy
+from offchain.pricing import LayerIndex, price_ticks, tightness
+from offchain.records import STATE
+from offchain.settlement import settle
+from offchain.units import MAX_ORDER_WH, PPB
+
+ppb = st.integers(0, PPB)
+energy = st.integers(0, MAX_ORDER_WH)
+deficits = st.one_of(st.integers(0, 2**40), st.integers(0, 2**127))
+seeds = st.binary(min_size=32, max_size=32)
+
+
+def state_of(rank: int, fstar: int, rate: int, memory: int, deficit: int) -> np.ndarray:
+    """One participant's state."""
+    state = np.zeros(1, dtype=STATE)
+    state["rank"], state["fstar_ppb"], state["rate_wh"] = rank, fstar, rate
+    state["memory_ppb"] = memory
+    state["deficit_hi"], state["deficit_lo"] = divmod(deficit, 2**64)
+    return state
+
+
+def column(*values: int) -> np.ndarray:
+    """A column of int64."""
+    return np.array(values, dtype=np.int64)
+
+
+@given(st.integers(0, 1), ppb, st.integers(1, MAX_ORDER_WH), ppb, deficits, seeds)
+def test_ramps_start_where_the_market_starts_them(
+    rank: int, fstar: int, rate: int, memory: int, deficit: int, seed: bytes
+) -> None:
+    policy = DEFAULT_POLICY
+    state = state_of(rank, fstar, rate, memory, deficit)
+    ends = ramp_ends(policy, state, column(7), seed)
+    key = key_ticks(policy, memory, deficit, rate, int(draw(seed, [0])[0]))
+    assert ends.key.tolist() == [key]
+    assert ends.flexible.tolist() == [policy.p_cap_ticks + rank * policy.rank_ticks + key]
+    assert ends.essential.tolist() == [policy.essential_pa_ticks]
+    assert ends.supply.tolist() == [7]
+
+
+@given(ppb, ppb, deficits, energy, ppb)
+def test_memory_and_deficit_move_as_the_market_moves_them(
+    fstar: int, memory: int, deficit: int, requested: int, served_ppb: int
+) -> None:
+    served = requested * served_ppb // PPB
+    state = state_of(0, fstar, 1, memory, deficit)
+    found, high, low = next_fairness(DEFAULT_POLICY, state, column(requested), column(served))
+    beta = DEFAULT_POLICY.beta_ppb
+    assert found.tolist() == [next_memory(memory, fstar, beta, requested, served)]
+    joined = int(high[0]) * 2**64 + int(low[0])
+    assert joined == next_deficit(deficit, fstar, requested, served)
+
+
+@given(st.data(), st.integers(1, 8))
+def test_payments_are_the_market_s(data: st.DataObject, n: int) -> None:
+    policy = DEFAULT_POLICY
+    prices = data.draw(
+        st.lists(st.integers(policy.p_lo_ticks, policy.p_hi_ticks), min_size=n, max_size=n)
+    )
+    used = data.draw(st.lists(energy, min_size=n, max_size=n))
+    bids = data.draw(st.lists(st.integers(0, policy.max_bid_ticks), min_size=n, max_size=n))
+    sold = split(sum(used), data.draw(st.lists(st.integers(1, 99), min_size=n, max_size=n)))
+    shares = split(PPB, data.draw(st.lists(st.integers(1, 99), min_size=n, max_size=n)))
+    ours = payments(policy, column(*prices), column(*bids), column(*used), sold, shares)
+    theirs = settle(column(*prices), column(*used), column(*bids), sold, shares, policy.p_hi_ticks)
+    assert ours.energy_cost.tolist() == theirs.energy_cost.tolist()
+    assert ours.supply_pay.tolist() == theirs.supply_pay.tolist()
+    assert ours.pot_share.tolist() == theirs.pot_share.tolist()
+    assert ours.shortfall.tolist() == theirs.shortfall_part.tolist()
+    assert (ours.pot_total, ours.shortfall_total) == (theirs.pot, theirs.shortfall)
+
+
+HOLARCHY = Holarchy(
+    depth=2,
+    position=np.array([0, 1, 2, 3], dtype=np.int32),
+    layers=(
+        Layer("system", 2, 0, 0),
+        Layer("zone", 1, 1, 300),
+        *(Layer(f"bus {i}", 0, i, 500) for i in range(4)),
+    ),
+)
+
+
+@given(
+    st.lists(st.integers(0, 2000), min_size=4, max_size=4),
+    st.lists(st.integers(0, 2000), min_size=4, max_size=4),
+)
+def test_prices_are_the_market_s(requested: list[int], offered: list[int]) -> None:
+    tight = tightness(LayerIndex.of(HOLARCHY), column(*requested), column(*offered))
+    theirs = price_ticks(DEFAULT_POLICY, tight.bus_ppb)
+    assert bus_prices(DEFAULT_POLICY, HOLARCHY, requested, offered).tolist() == theirs.tolist()
+
+
+def test_the_tightest_layer_sets_the_price() -> None:
+    """Buses 2 and 3 form a zone that asks 1000, offers 300 and imports 300: a shortage of 0.4."""
+    policy = Policy(p_lo_ticks=100_000, p_hi_ticks=300_000)
+    prices = bus_prices(policy, HOLARCHY, [0, 0, 500, 500], [900, 0, 150, 150])
+    assert prices.tolist() == [100_000, 100_000, 180_000, 180_000]
+
+
+@pytest.mark.parametrize(
+    ("amount", "weights", "parts"),
+    [
+        (0, [1, 2], [0, 0]),
+        (10, [1, 1, 1], [4, 3, 3]),
+        (11, [1, 1, 1], [4, 4, 3]),
+        (7, [0, 5, 5], [0, 4, 3]),
+        (5, [3, 0, 7], [2, 0, 3]),
+    ],
+)
+def test_what_is_shared_goes_to_the_largest_remainders(
+    amount: int, weights: list[int], parts: list[int]
+) -> None:
+    """5 in proportion to 3 and 7 is 1.5 and 3.5: of equal remainders the lower index gains."""
+    assert split(amount, weights).tolist() == parts

@@ -1,0 +1,184 @@
+"""A demo is a whole market: it ends in an audit that passes, repeats with its seed, and notices what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import devnet
+from offchain.errors import InputError
+from oracle import cli
+from oracle.bundles import BundleDirectory
+
+SMALL = ["--participants", "12", "--intervals", "3", "--seed", "5"]
+
+
+def demo(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:
+    """Run a small demo and return its one JSON object."""
+    assert cli.run(["demo", "--json", *SMALL, *arguments]) == code
+    result = json.loads(capsys.readouterr().out)
+    assert isinstance(result, dict)
+    return result
+
+
+def lasting(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without the one figure that no seed fixes."""
+    return {name: value for name, value in result.items() if name != "seconds"}
+
+
+def settled(result: dict[str, Any]) -> dict[str, Any]:
+    """What is decided before chain id and addresses come in."""
+    names = (
+        "served_wh",
+        "requested_wh",
+        "price",
+        "credit_sum",
+        "debit_sum",
+        "participants",
+        "case",
+    )
+    return {name: result[name] for name in names}
+
+
+def needs_anvil() -> pytest.MarkDecorator:
+    """Skip where Foundry's anvil is not installed."""
+    try:
+        devnet.anvil_binary()
+    except InputError as error:
+        return pytest.mark.skip(reason=str(error))
+    return pytest.mark.anvil
+
+
+anvil = needs_anvil()
+
+
+@contextmanager
+def running_anvil() -> Iterator[tuple[devnet.Chain, str]]:
+    """An anvil that somebody else has started, and its URL."""
+    with devnet.anvil() as chain:
+        yield chain, str(chain.web3.provider.endpoint_uri)  # type: ignore[attr-defined]
+
+
+def test_a_demo_is_cleared_settled_paid_and_audited(capsys: pytest.CaptureFixture[str]) -> None:
+    result = demo(capsys)
+    assert result["audit"]["ok"] is True
+    assert result["audit"]["intervals"] == 3
+    assert result["audit"]["faults"] == []
+    assert result["audit"]["checks"] > 1000
+    assert result["dc_violations"] == 0
+    assert result["payments_sum"] == 0
+    assert result["credit_sum"] == result["debit_sum"] > 0
+    assert 0 < result["claimed"] <= result["credit_sum"]
+    assert 0 < result["served_wh"] < result["requested_wh"]
+    assert result["price"]["min"] <= result["price"]["max"]
+    assert result["headers"][-1]["hash"] == result["head_hash"]
+    assert all(gas > 20_000 for gas in result["gas"].values())
+
+
+def test_the_same_seed_gives_the_same_headers(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = demo(capsys), demo(capsys)
+    assert lasting(first) == lasting(second)
+
+
+def test_another_seed_gives_other_headers(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = demo(capsys), demo(capsys, "--seed", "6")
+    assert first["head_hash"] != second["head_hash"]
+
+
+def test_the_smallest_market_is_one_who_asks_and_one_who_offers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = demo(capsys, "--participants", "2", "--intervals", "1")
+    assert result["audit"]["ok"] is True
+    assert result["payments_sum"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["ieee57", "ieee118"])
+def test_larger_networks_are_certified_on_the_chain_too(
+    case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = demo(capsys, "--case", case, "--participants", "60")
+    assert result["audit"]["ok"] is True
+    assert result["dc_violations"] == 0
+
+
+def test_the_summary_is_for_people(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.run(["demo", *SMALL, "--out", str(tmp_path / "kept")]) == 0
+    out, err = capsys.readouterr()
+    for words in ("Energy served", "with Fair Play", "Sum of all payments", "Gas per interval"):
+        assert words in out
+    assert "passed:" in out
+    assert "Clearing interval after interval" in err
+    names = sorted(path.name for path in (tmp_path / "kept").iterdir())
+    assert names == ["00001.bundle", "00002.bundle", "00003.bundle", "genesis.bundle"]
+
+
+def test_a_bundle_that_was_changed_fails_the_audit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = BundleDirectory.read
+
+    def changed(directory: BundleDirectory, interval: int) -> bytes | None:
+        data = honest(directory, interval)
+        assert data is not None
+        return data if interval != 2 else data[:500] + bytes([data[500] ^ 1]) + data[501:]
+
+    monkeypatch.setattr(BundleDirectory, "read", changed)
+    result = demo(capsys, code=1)
+    assert result["audit"]["ok"] is False
+    assert set(result["audit"]["unjudged"]) == {"2", "3"}
+
+
+@anvil
+def test_anvil_repeats_the_same_headers_and_settles_what_the_embedded_chain_settles(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first, second = demo(capsys, "--chain", "anvil"), demo(capsys, "--chain", "anvil")
+    assert lasting(first) == lasting(second)
+    assert first["chain_id"] == 31337
+    assert settled(first).keys() == settled(demo(capsys)).keys()
+    assert first["requested_wh"] == demo(capsys)["requested_wh"]
+
+
+@anvil
+def test_any_node_serves_by_its_url_and_its_market_can_be_audited_by_anyone(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with running_anvil() as (_, url):
+        result = demo(capsys, "--rpc", url, "--out", str(tmp_path))
+        assert result["audit"]["ok"] is True
+        arguments = ["audit", "--rpc", url, "--ledger", result["ledger"], "--json"]
+        assert cli.run([*arguments, "--bundles", str(tmp_path)]) == 0
+        verdict = json.loads(capsys.readouterr().out)
+        assert verdict["ok"] is True
+        assert verdict["intervals"] == 3
+
+        (tmp_path / "00003.bundle").unlink()
+        assert cli.run([*arguments, "--bundles", str(tmp_path)]) == 2
+        out, err = capsys.readouterr()
+        assert json.loads(out)["unjudged"] == {"3": "its bundle is missing"}
+        assert "audit: interval 3 cannot be judged: its bundle is missing" in err.splitlines()[-1]
+
+
+@anvil
+def test_a_chain_without_our_contracts_is_told_from_one_with_them(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with running_anvil() as (chain, url):
+        for address, words in (
+            ("0x" + "11" * 20, "there is no clearwatt ledger at 0x1111"),
+            (chain.payer, "there is no clearwatt ledger"),
+            ("0x1234", "'0x1234' is not an address"),
+        ):
+            command = ["audit", "--rpc", url, "--ledger", address, "--bundles", str(tmp_path)]
+            assert cli.run(command) == 2
+            out, err = capsys.readouterr()
+            assert out == ""
+            assert words in err.splitlines()[-1]
+            assert "Traceback" not in err
