@@ -72,7 +72,8 @@ abstract contract Example is TestBase {
             beta: 5e7,
             pLo: 200_000,
             pHi: 300_000,
-            maxBid: 250_000
+            maxBid: 250_000,
+            priceCurve: 0
         });
     }
 
