@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 from coincurve import PrivateKey
 
-from deploy.devnet import development_key
-from offchain.audit.history import PublishedMarket, Verdict, audit_market
-from offchain.audit.interval import PostedHeader
+from deploy.chain import development_key
+from offchain.audit.history import Verdict, audit_market
+from offchain.audit.published import CollateralChange, PostedHeader, PublishedMarket
 from offchain.clearing.program import Clearer
 from offchain.commitment.header import Header
 from offchain.keccak import keccak
@@ -25,6 +25,8 @@ from oracle.scenario import ScenarioConfig, draw_scenario
 
 CONFIG = ScenarioConfig(participants=15, intervals=6, seed=3)
 """Short of supply in interval 3."""
+
+DEPOSIT_MICRO = 10**9
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,9 @@ def honest_market(intervals: int = 3) -> Honest:
         orders_roots={i.header.interval: i.header.orders_root for i in done},
         seeds={i.header.interval: i.header.seed for i in done},
         headers=tuple(posted(i) for i in done),
+        owners={i: bytes.fromhex(a.address[2:]) for i, a in enumerate(accounts)},
+        collateral=tuple(CollateralChange(1, i, DEPOSIT_MICRO) for i in range(n)),
+        forced=(),
     )
     bundles = {0: start.bundle, **{i.header.interval: i.bundle for i in done}}
     return Honest(published, bundles, tuple(done), keys)
