@@ -35,6 +35,8 @@ _MAX_SEARCH: Final = 40
 _UNMET_WH: Final = 1e-3
 #: 2^-16 tick beyond which a price is no price.
 _FAR: Final = 2.0**52
+#: Sums of integers are trusted below this, a quarter of what int64 holds.
+_WRAPS: Final = 2.0**61
 #: A part in another line's price below which there is none.
 _NO_SHARE: Final = 1e-7
 #: A pivot this much smaller than its diagonal belongs to a line that depends on others.
@@ -135,7 +137,7 @@ def _polish(
     settled = False
     for _ in range(_MAX_STEPS if start_ok else 0):
         # Where stationarity puts the prices, exactly, for these line prices.
-        scaled = _stationarity(lines, price, mu).astype(np.float64) * -(2.0**-scale_bits)
+        scaled = _stationarity(lines, price, mu) * -(2.0**-scale_bits)
         shift = back_solve(order, column_start, column, value, diagonal, scaled)
         _spread(fraction, island, n_island, rows, sign, shift, offset)
         pieces = _respond(orders, price, offset, injection, slope)
@@ -351,30 +353,34 @@ def _consistent_prices(
             right[line_from[line]] -= weight[line] * mu[line]
             right[line_to[line]] += weight[line] * mu[line]
     relative = back_solve(order, column_start, column, value, diagonal, right)
-    level = np.zeros(n_island)
-    size = np.zeros(n_island)
-    for bus in range(n):
-        level[island[bus]] += pi[bus] * 2.0**PRICE_FRACTION_BITS - relative[bus]
-        size[island[bus]] += 1.0
     price = np.zeros(n, dtype=np.int64)
-    for bus in range(n):
-        here = relative[bus] + level[island[bus]] / size[island[bus]]
-        if not abs(here) < _FAR:
-            return price, False
-        price[bus] = np.int64(np.rint(here))
+    for i in range(n_island):
+        # The median, because at a few buses prices may have been anything.
+        inside = np.flatnonzero(island == i)
+        level = np.median(pi[inside] * 2.0**PRICE_FRACTION_BITS - relative[inside])
+        for bus in inside:
+            if not abs(relative[bus] + level) < _FAR:
+                return price, False
+            price[bus] = np.int64(np.rint(relative[bus] + level))
     return price, True
 
 
 @compiled
-def _stationarity(lines: Lines, price: Int64Array, mu: Int64Array) -> Int64Array:
-    """Rule 4's residual r_n of integer prices, int64[n], exact while it is below 2^63."""
+def _stationarity(lines: Lines, price: Int64Array, mu: Int64Array) -> FloatArray:
+    """Rule 4's residual r_n of integer prices, float64[n]; without error while it is small."""
     line_from, line_to, b, _, _ = lines
-    out = np.zeros(len(price), dtype=np.int64)
+    exact = np.zeros(len(price), dtype=np.int64)
+    rough = np.zeros(len(price))
     for line in range(len(b)):
-        value = b[line] * (price[line_from[line]] - price[line_to[line]] + mu[line])
-        out[line_from[line]] += value
-        out[line_to[line]] -= value
-    return out
+        i = line_from[line]
+        j = line_to[line]
+        difference = price[i] - price[j] + mu[line]
+        exact[i] += b[line] * difference
+        exact[j] -= b[line] * difference
+        rough[i] += float(b[line]) * difference
+        rough[j] -= float(b[line]) * difference
+    # Where the integers may have wrapped in earnest, the rough sum is good enough to come nearer.
+    return rough if np.abs(rough).max() > _WRAPS else exact.astype(np.float64)
 
 
 @compiled
