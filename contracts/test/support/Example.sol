@@ -494,6 +494,10 @@ abstract contract Example is TestBase {
         (, e.path) = Build.plainTree(_stateLeaves(states), TREE_DEPTH, index);
     }
 
+    function emptyState(Records.State[] memory states, uint256 index) internal pure returns (LeafEvidence memory e) {
+        (, e.path) = Build.plainTree(_stateLeaves(states), TREE_DEPTH, index);
+    }
+
     function orderEvidence(Interval memory v, uint256 index) internal pure returns (LeafEvidence memory e) {
         if (v.orders[index].index != NO_ORDER) e.record = Build.order(v.orders[index]);
         (, e.path) = Build.plainTree(_orderLeaves(v), TREE_DEPTH, index);

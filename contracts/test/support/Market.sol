@@ -15,6 +15,7 @@ import {Example} from "./Example.sol";
 
 /// @dev A deployed market at the genesis of the example.
 abstract contract Market is Example {
+    uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 3600;
     uint32 internal constant DEADLINE = 7200;
     uint32 internal constant RING = 8;
@@ -43,7 +44,7 @@ abstract contract Market is Example {
     bytes32[] internal chainB;
 
     function setUp() public virtual {
-        vm.warp(1_800_000_000);
+        vm.warp(START);
         deploy(1, true);
     }
 
