@@ -29,6 +29,7 @@ OFFCHAIN = (
     "bill",
     "mechanisms",
     "audit",
+    "proofs",
 )
 """Each part of offchain imports only itself and the parts before it."""
 
