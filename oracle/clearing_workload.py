@@ -114,7 +114,7 @@ class Workload:
                 DEFAULT_POLICY,
                 participants,
                 standing,
-                Quantities(*column, bids),
+                Quantities(column[0], column[1], column[2], bids),
                 interval.to_bytes(32, "big"),
             )
             ramps = placed(columns, bus)

@@ -110,6 +110,10 @@ class Clearer:
                 continue
         return self._certify(ramps, table, fallback.solve(self._network, table), "clarabel")
 
+    def effects(self, bus: int, lines: tuple[int, ...]) -> FloatArray:
+        """What one Wh more at a bus, taken from its island's first, adds to lines; float64[w]."""
+        return self._network.rows(list(lines))[:, bus]
+
     def _certify(
         self, ramps: Ramps, table: Table, start: interior.Approximation, engine: str
     ) -> Clearing:
