@@ -46,16 +46,12 @@ def clear_with_must_run(
     grid = clearer.grid
     reason = "there is not so much demand"
     if clearing.certificate.mu:
-        effects = [
-            abs(mu * effect)
-            for (_, mu), effect in zip(
-                clearing.certificate.mu,
-                clearer.effects(bus, clearing.report.binding_lines),
-                strict=True,
-            )
-        ]
-        if max(effects) > 0:
-            line = clearing.certificate.mu[int(np.argmax(effects))][0]
+        mu = np.array([price for _, price in clearing.certificate.mu], dtype=np.float64)
+        towards = mu[:, None] * clearer.distribution_factors(clearing.report.binding_lines)
+        # What a line's price would save if the energy were fed in at the best bus instead.
+        saved = towards[:, bus] - towards.min(axis=1)
+        if saved.max() > 0:
+            line = clearing.report.binding_lines[int(saved.argmax())]
             reason = f"line {grid.line_names[line]} is full"
     raise ClearingError(
         f"must-run supply at bus {grid.bus_names[bus]}: only {int(clearing.x_wh[row])} of "

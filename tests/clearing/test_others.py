@@ -75,7 +75,7 @@ def test_pandapower_dispatches_the_same(seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = 6
     start, end = [0, 1, 2, 3, 4, 0, 1], [1, 2, 3, 4, 5, 5, 4]
-    limit = rng.uniform(2e6, 2e7, len(start))
+    limit = rng.uniform(1e6, 5e6, len(start))
     grid = build_grid("six", "ABCDEF", start, end, rng.uniform(1e6, 5e6, len(start)), limit)
     rows = [
         (bus, False, 10**7, P_CAP + 20_000 * i, P_CAP + 20_000 * i + WIDTH)
