@@ -117,27 +117,11 @@ def run_demo(
         ChainError: When the chain refuses a transaction.
         ClearwattError: When an interval cannot be cleared.
     """
-    started = time.perf_counter()
     run = DemoRun(scenario, chain, out, reporter)
     run.open()
     run.clear_all()
     claimed = run.claim_all()
-    verdict = run.audit()
-    return DemoResult(
-        scenario=scenario,
-        chain=chain.engine.name,
-        chain_id=chain.chain_id,
-        ledger=run.contracts.ledger.address,
-        intervals=tuple(run.intervals),
-        final=run.state,
-        gas=run.gas,
-        claimed_micro=claimed,
-        fair=run.fair,
-        lottery=run.lottery.tally,
-        dc_violations=run.dc_violations,
-        verdict=verdict,
-        seconds=time.perf_counter() - started,
-    )
+    return run.result(claimed, run.audit())
 
 
 class DemoRun:
@@ -154,6 +138,7 @@ class DemoRun:
         self.chain = chain
         self.out = out
         self.reporter = reporter
+        self.started = time.perf_counter()
         self.gas = Gas()
         self.intervals: list[Interval] = []
         self.dc_violations = 0
@@ -275,12 +260,13 @@ class DemoRun:
 
     def clear(self, operator: Operator, interval: int) -> Interval:
         """Take the orders of an interval, clear it, post it and publish it."""
-        orders, quantities = self._signed_orders(interval)
-        orders_root = PlainTree.of_table(KIND_ORDER, orders, len(self.scenario.bus)).root
+        orders, quantities = self.signed_orders(interval)
+        committed = self.orders_to_commit(interval, orders)
+        orders_root = PlainTree.of_table(KIND_ORDER, committed, len(self.scenario.bus)).root
         self.gas.orders.append(operator.commit_orders(interval, orders_root))
         seed, gas = operator.reveal(interval, [b.preimage(interval) for b in self.beacons])
         self.gas.seeds.append(gas)
-        done = clear_interval(self.state, orders, seed, self.secret("salt", interval), self.clearer)
+        done = self.tell(interval, orders, seed)
         self.gas.headers.append(
             operator.post(self.state.header_hash, done.payload, done.certificate)
         )
@@ -293,7 +279,16 @@ class DemoRun:
         self.state = done.state
         return done
 
-    def _signed_orders(self, interval: int) -> tuple[OrderTable, Quantities]:
+    def orders_to_commit(self, interval: int, orders: OrderTable) -> OrderTable:
+        """The orders that the operator commits to: here all, as they were signed."""
+        del interval
+        return orders
+
+    def tell(self, interval: int, orders: OrderTable, seed: bytes) -> Interval:
+        """What the operator says of an interval: here the truth."""
+        return clear_interval(self.state, orders, seed, self.secret("salt", interval), self.clearer)
+
+    def signed_orders(self, interval: int) -> tuple[OrderTable, Quantities]:
         """Everybody's orders, signed by their owners: row by row over the registration numbers."""
         row = interval - 1
         scenario = self.scenario
@@ -352,6 +347,24 @@ class DemoRun:
         if len(published.headers) != len(self.intervals):
             raise ClearwattError("audit: the chain does not hold every header that was posted")
         return verdict
+
+    def result(self, claimed_micro: int, verdict: Verdict) -> DemoResult:
+        """What the run came to."""
+        return DemoResult(
+            scenario=self.scenario,
+            chain=self.chain.engine.name,
+            chain_id=self.chain.chain_id,
+            ledger=self.contracts.ledger.address,
+            intervals=tuple(self.intervals),
+            final=self.state,
+            gas=self.gas,
+            claimed_micro=claimed_micro,
+            fair=self.fair,
+            lottery=self.lottery.tally,
+            dc_violations=self.dc_violations,
+            verdict=verdict,
+            seconds=time.perf_counter() - self.started,
+        )
 
 
 def _told(done: Interval, scarce: bool) -> str:
