@@ -32,7 +32,7 @@ from offchain.settlement import apportion
 from offchain.units import PPB, WH_TICKS_PER_MICRO
 from oracle.bundles import BundleDirectory
 from oracle.chain import HashChain, Operator
-from oracle.lottery import Lottery, ServiceTally
+from oracle.lottery import Lottery, ServiceTally, compile_solver
 from oracle.reader import read_market
 from oracle.scenario import Scenario
 from oracle.terminal import Reporter
@@ -159,12 +159,15 @@ class DemoRun:
 
     def open(self) -> None:
         """Deploy the contracts, register everybody and publish the genesis."""
+        with self.reporter.phase("Preparing the solver", 1) as phase:
+            compile_solver(self.scenario, POLICY)
+            phase.step("compiled, if this was its first use")
         n, intervals = len(self.scenario.bus), len(self.scenario.scarce)
         self.beacons = [HashChain(self.secret(party), intervals) for party in _PARTIES]
         batches = range(0, n, _REGISTER_AT_ONCE)
         with self.reporter.phase("Opening the market", 2 + len(batches)) as phase:
             draft = self._genesis(bytes(20), 1)
-            self.contracts = deploy_all(self.chain, self._settings(draft))
+            self.contracts = deploy_all(self.chain, self.settings(draft))
             self.gas.deploy = self.contracts.gas
             ledger = self.contracts.ledger.address
             phase.step(f"contracts deployed, the ledger is {ledger}")
@@ -204,7 +207,8 @@ class DemoRun:
             grid_version=grid_version,
         )
 
-    def _settings(self, draft: Genesis) -> MarketSettings:
+    def settings(self, draft: Genesis) -> MarketSettings:
+        """What the contracts are deployed with."""
         devnet = self.chain.is_devnet
         intervals = len(self.scenario.scarce)
         return MarketSettings(
