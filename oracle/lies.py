@@ -201,9 +201,11 @@ def _misplaced(truth: Truth) -> Interval:
 
 
 def _copied(truth: Truth) -> Interval:
-    """A request one Wh above the order."""
-    row = _first(truth.column("essential_q_wh") > 0, "asks for essential energy")
-    return _lines(truth, ("essential_q_wh", row, 1))
+    """Somebody's request is taken for one Wh less than the order that is committed to."""
+    orders = truth.interval.orders.copy()
+    row = _first(orders["essential_wh"] > 0, "asks for essential energy")
+    orders["essential_wh"][row] -= 1
+    return truth.told(truth.cleared(orders).outcome)
 
 
 def _key(truth: Truth) -> Interval:
