@@ -53,6 +53,7 @@ cli = LazyGroup(
         "demo": "oracle.commands.demo:demo",
         "audit": "oracle.commands.audit:audit",
         "deploy": "oracle.commands.deploy:deploy",
+        "drill": "oracle.commands.drill:drill",
         "bundle": "oracle.commands.bundle:bundle",
         "grid": "oracle.commands.grid:grid",
         "simulate": "oracle.commands.simulate:simulate",
