@@ -71,6 +71,7 @@ cli = LazyGroup(
 cli.add_command(
     LazyGroup(
         {
+            "clearing": "oracle.commands.bench_clearing:clearing_bench",
             "shapley": "oracle.commands.bench_shapley:shapley_bench",
         },
         "Measure how fast clearwatt is on this machine.",
