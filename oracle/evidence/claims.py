@@ -9,7 +9,7 @@ from offchain.mechanisms.priority import FAIR_PLAY
 from oracle.evidence import words
 from oracle.evidence.config import MEMORY_ONLY
 from oracle.evidence.summary import Row, Summary
-from oracle.evidence.tables import stated, usual
+from oracle.evidence.tables_fairness import stated, usual
 
 #: A worst gap to F* up to this counts as converged.
 _CONVERGED: Final = 0.005

@@ -46,6 +46,19 @@ def test_a_run_writes_the_page_and_resumes_without_running_again(tmp_path: Path)
     assert after == results
 
 
+@pytest.mark.slow
+def test_the_quick_run_shows_every_network_certified_and_committed(tmp_path: Path) -> None:
+    arguments = ["fair-play", "--quick", "--out", str(tmp_path), "--json"]
+    ended = CliRunner().invoke(command.evidence, arguments, catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
+    summary = json.loads(ended.stdout)["summary"]
+    committed = [row for row in summary["checked"] if row["part"] == "main, committed"]
+    assert {row["network"] for row in committed} == {"ieee14", "ieee57", "ieee118"}
+    for row in committed:
+        assert row["committed"] == row["certified"] == row["intervals"] == 2 * 200
+    assert summary["run"]["scenarios"] == summary["run"]["scenarios_planned"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
