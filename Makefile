@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV := $(VENV)/uv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-node demo drill test lint format contracts lock clean
+.PHONY: help setup setup-node demo drill test lint format contracts gas lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ format: setup setup-node ## Rewrite the sources into the agreed form
 
 contracts: setup setup-node ## Recompile the contracts into deploy/artifacts
 	$(BIN)/python -m deploy.compile_contracts
+
+gas: setup ## Measure what every step costs on chain, against its gate
+	$(BIN)/python -m tests.contracts.gas
 
 lock: $(VENV)/uv/.installed ## Resolve every dependency anew and write the lock files
 	$(call compile,requirements.lock)
