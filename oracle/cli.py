@@ -52,6 +52,7 @@ cli = LazyGroup(
     {
         "demo": "oracle.commands.demo:demo",
         "audit": "oracle.commands.audit:audit",
+        "challenge": "oracle.commands.challenge:challenge",
         "deploy": "oracle.commands.deploy:deploy",
         "drill": "oracle.commands.drill:drill",
         "bundle": "oracle.commands.bundle:bundle",
