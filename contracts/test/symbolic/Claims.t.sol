@@ -4,11 +4,11 @@ pragma solidity 0.8.37;
 import {TestToken} from "../../src/dev/TestToken.sol";
 import {ISettlementEscrow} from "../../src/interfaces/ISettlementEscrow.sol";
 import {LeafEvidence, StateEvidence} from "../../src/types/Evidence.sol";
-import {TestBase} from "../support/Vm.sol";
+import {Built} from "./Built.sol";
 
 /// @notice What the escrow pays, for all counters at once (halmos; forge does not run `check_`). The test is registrar
 /// and ledger: every state that it names is final, so that nothing but the escrow's own rules stands before the money.
-contract ClaimsSymbolic is TestBase {
+contract ClaimsSymbolic is Built {
     address private constant OWNER = address(0x0abc);
     uint32 private constant INDEX = 1;
 
@@ -36,9 +36,9 @@ contract ClaimsSymbolic is TestBase {
     /* ------------------------------------------------ CHECKS ------------------------------------------------- */
 
     function setUp() public {
-        token = TestToken(create("TestToken", ""));
+        token = TestToken(createBuilt("TestToken", ""));
         bytes memory arguments = abi.encode(address(token), address(this), address(this));
-        escrow = ISettlementEscrow(create("SettlementEscrow", arguments));
+        escrow = ISettlementEscrow(createBuilt("SettlementEscrow", arguments));
         token.mint(address(this), type(uint64).max);
         token.approve(address(escrow), type(uint256).max);
         // what belongs to others, and must not become anybody's prey

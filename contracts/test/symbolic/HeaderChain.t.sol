@@ -2,11 +2,11 @@
 pragma solidity 0.8.37;
 
 import {IClearingLedger} from "../../src/interfaces/IClearingLedger.sol";
-import {TestBase} from "../support/Vm.sol";
+import {Built} from "./Built.sol";
 
 /// @notice Which headers the ledger takes and how long they can fall, for all payloads, senders and times at once
 /// (halmos; forge does not run `check_`). The test is registry, bond, beacon and fault proofs.
-contract HeaderChainSymbolic is TestBase {
+contract HeaderChainSymbolic is Built {
     uint256 private constant START = 1_800_000_000;
     uint32 private constant WINDOW = 3600;
     uint32 private constant DEADLINE = 7200;
@@ -51,7 +51,7 @@ contract HeaderChainSymbolic is TestBase {
             signatures: 1,
             eager: false
         });
-        ledger = IClearingLedger(create("ClearingLedger", abi.encode(c)));
+        ledger = IClearingLedger(createBuilt("ClearingLedger", abi.encode(c)));
     }
 
     function check_onlyTheNextHonestHeaderIsTaken(address sender, bytes32 previousHash, bytes memory payload) public {
