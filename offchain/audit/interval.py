@@ -14,11 +14,13 @@ import numpy as np
 from offchain.audit import ranges
 from offchain.audit.findings import Findings, Rule
 from offchain.audit.rebuild import (
+    Corrections,
     Ends,
     Ints,
     Payments,
     Table,
     bus_prices,
+    corrections,
     ints,
     next_fairness,
     payments,
@@ -32,6 +34,7 @@ from offchain.commitment.header import NO_READINGS_ROOT, Domain, Header, bus_vec
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.grid.model import Grid
+from offchain.metering.readings import unsigned_rows
 from offchain.orders.signing import SignatureCheck
 from offchain.policy import Policy
 from offchain.records import (
@@ -39,12 +42,12 @@ from offchain.records import (
     KIND_ALLOCATION,
     KIND_CONTRACT,
     KIND_ORDER,
+    KIND_READING,
     KIND_SHARE,
     KIND_STATE,
     SIDES,
     SUMS,
 )
-from offchain.units import PPB
 
 _CONTRACT_FIELDS: Final = (
     "index",
@@ -53,6 +56,7 @@ _CONTRACT_FIELDS: Final = (
     "rate_wh",
     "demand_cap_wh",
     "supply_cap_wh",
+    "subscription",
 )
 _RAMP_RULES: Final = {"essential": Rule.RAMP, "flexible": Rule.KEY, "supply": Rule.RAMP}
 
@@ -107,11 +111,19 @@ class Context:
 
 @dataclass(frozen=True, eq=False)
 class Before:
-    """Where an interval starts: hash of the header before it, and state and shares root after that."""
+    """Where an interval starts.
+
+    Attributes:
+        header_hash: Hash of the header before it.
+        state: State after that interval.
+        shares_root: Root of the shares.
+        past: Allocations of the intervals whose readings are not settled yet, the oldest first.
+    """
 
     header_hash: bytes
     state: Table
     shares_root: bytes
+    past: tuple[Table, ...] = ()
 
 
 def open_bundle(posted: PostedHeader, data: bytes) -> Bundle:
@@ -156,12 +168,16 @@ def audit_interval(
     _check_bundle(findings, posted, header, bundle)
     _check_inputs(findings, context, inputs, header)
     findings.equal(Rule.SHARES, "the shares root", before.shares_root, header.shares_root)
-    after = Before(posted.header_hash, bundle.state, header.shares_root)
+    lag = context.policy.meter_lag
+    unsettled = (*before.past, bundle.allocation)
+    past = unsettled[max(0, len(unsettled) - lag) :]
+    after = Before(posted.header_hash, bundle.state, header.shares_root, past)
     if header.grid_version not in context.grids or not _check_tables(
         findings, context, before, bundle
     ):
         return findings, after
-    _Interval(findings, context, before.state, header, bundle).check()
+    measured = before.past[0] if lag and len(before.past) == lag else None
+    _Interval(findings, context, before.state, measured, header, bundle).check()
     return findings, after
 
 
@@ -189,8 +205,6 @@ def _check_inputs(findings: Findings, context: Context, inputs: Inputs, header: 
     findings.equal(Rule.INPUTS, "the seed", inputs.seed, header.seed)
     findings.equal(Rule.POLICY, "the policy hash", context.policy_hash, header.policy_hash)
     findings.equal(Rule.GRID, "the grid version", True, header.grid_version in context.grids)
-    findings.equal(Rule.METER, "the meter root", NO_READINGS_ROOT, header.meter_root)
-    findings.equal(Rule.METER, "the imbalance scale", PPB, header.imbalance_scale_ppb)
     findings.equal(Rule.ORDER, "the cursor of forced orders", 0, header.forced_cursor)
 
 
@@ -213,6 +227,10 @@ def _check_tables(findings: Findings, context: Context, before: Before, bundle: 
     ordered = np.all(np.diff(index) > 0) and np.all(index < participants)
     if not findings.equal(Rule.ORDER, "the order of the orders", True, bool(ordered)):
         return False
+    index = ints(bundle.readings, "index")
+    ordered = np.all(np.diff(index) > 0) and np.all(index < participants)
+    if not findings.equal(Rule.METER, "the order of the readings", True, bool(ordered)):
+        return False
     number = np.arange(participants)
     numbered = [
         findings.columns(Rule.RANGE, f"{name} in row", "index", number, ints(table, "index"))
@@ -229,6 +247,7 @@ def _check_tables(findings: Findings, context: Context, before: Before, bundle: 
         ranges.check_orders(findings, context.policy, bundle.orders),
         ranges.check_allocation(findings, bundle.allocation),
         ranges.check_shares(findings, bundle.shares),
+        ranges.check_readings(findings, bundle.readings),
     ]
     return all(numbered) and all(ranged)
 
@@ -240,6 +259,7 @@ class _Interval:
     findings: Findings
     context: Context
     state: Table
+    measured: Table | None
     header: Header
     bundle: Bundle
 
@@ -255,8 +275,10 @@ class _Interval:
         if certificate is None:
             return
         self._check_brackets(certificate)
+        self._check_readings()
         money = self._check_money()
-        self._check_state(money)
+        corrected = self._check_corrections(money)
+        self._check_state(money, corrected)
         trees = BusTrees.of(
             self.context.layouts[self.header.grid_version],
             self.bundle.allocation,
@@ -417,7 +439,47 @@ class _Interval:
             findings.columns(rule, leaf, name, getattr(money, name), self._leaf(name))
         return money
 
-    def _check_state(self, money: Payments) -> None:
+    def _check_readings(self) -> None:
+        """Whose readings count, and what the header says of them."""
+        findings, readings, lag = self.findings, self.bundle.readings, self.context.policy.meter_lag
+        root = NO_READINGS_ROOT
+        if self.measured is None:
+            findings.equal(Rule.METER, "the number of readings", 0, len(readings))
+        else:
+            root = PlainTree.of_table(KIND_READING, readings, len(self.state)).root
+            interval = np.full(len(readings), self.header.interval - lag)
+            findings.columns(
+                Rule.METER, "reading in row", "interval", interval, readings["interval"]
+            )
+            operator = self.context.policy.meter_operator
+            unsigned = unsigned_rows(readings, operator, self.context.signatures.separator)
+            findings.checks += len(readings)
+            if unsigned:
+                who = int(readings["index"][unsigned[0]])
+                findings.wrong(
+                    Rule.METER, f"the signature of reading {who}", operator, "another's or none"
+                )
+        findings.equal(Rule.METER, "the meter root", root, self.header.meter_root)
+
+    def _check_corrections(self, money: Payments) -> Corrections:
+        findings, leaf = self.findings, "allocation of participant"
+        result = corrections(
+            self.context.policy,
+            self.state,
+            self.measured,
+            self.bundle.readings,
+            money,
+        )
+        fees = self._leaf("subscription")
+        findings.columns(Rule.SUBSCRIPTION, leaf, "subscription", result.subscription, fees)
+        scale = self.header.imbalance_scale_ppb
+        findings.equal(Rule.RESERVE, "the imbalance scale", result.scale_ppb, scale)
+        for name in ("imbalance_debit", "imbalance_credit"):
+            expected, found = getattr(result, name), self._leaf(name)
+            findings.columns(Rule.IMBALANCE, leaf, name, expected, found)
+        return result
+
+    def _check_state(self, money: Payments, corrected: Corrections) -> None:
         leaf, findings, after = "state of participant", self.findings, self.bundle.state
         memory, high, low = next_fairness(
             self.context.policy,
@@ -426,7 +488,9 @@ class _Interval:
             self._leaf("flexible_x_wh"),
         )
         credit = ints(self.state, "credit") + money.supply_pay + money.pot_share
+        credit += corrected.imbalance_credit
         debit = ints(self.state, "debit") + money.energy_cost + money.shortfall
+        debit += corrected.subscription + corrected.imbalance_debit
         peak = np.maximum(ints(self.state, "peak"), credit - debit)
         for name in _CONTRACT_FIELDS:
             findings.columns(Rule.CONTRACT, leaf, name, self.state[name], after[name])

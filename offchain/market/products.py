@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from offchain.errors import InputError
 from offchain.orders.deferrable import Request
+from offchain.records import RESERVE
 from offchain.units import MAX_ORDER_WH, PPB, Int64Array, unsigned
 
-#: Registration number of the community reserve, which receives the fees.
-RESERVE = 0
+#: The highest fee of an interval, micro.
+MAX_SUBSCRIPTION: Final = 2**40
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Product:
             "rate_wh": MAX_ORDER_WH,
             "demand_cap_wh": MAX_ORDER_WH,
             "window": 2**32 - 1,
-            "subscription": 2**40,
+            "subscription": MAX_SUBSCRIPTION,
         }
         for name, highest in bounds.items():
             unsigned(f"product {self.name}.{name}", getattr(self, name), highest)

@@ -12,9 +12,18 @@ from offchain.audit.findings import Fault, Rule
 from offchain.clearing.certificate import Certificate
 from offchain.market import Interval, MarketState
 from offchain.market.interval import commit
-from offchain.market.rules import Outcome
+from offchain.market.rules import Outcome, Table
+from offchain.metering.readings import signed_readings
 from offchain.orders.table import OrderTable
-from tests.audit.honest import Honest, honest_market, salt_of, sign, with_header
+from tests.audit.honest import (
+    METER_KEY,
+    Honest,
+    honest_market,
+    salt_of,
+    separator_of,
+    sign,
+    with_header,
+)
 
 SHORT = 3
 """The interval in which supply is short; the last of the market."""
@@ -118,6 +127,9 @@ def test_the_truth_told_again_is_the_truth(honest: Honest) -> None:
         ("supply_pay", STATION, Rule.PAYMENT),
         ("pot_share", STATION, Rule.POT),
         ("shortfall", CONSUMER, Rule.SHORTFALL),
+        ("subscription", CONSUMER, Rule.SUBSCRIPTION),
+        ("imbalance_debit", CONSUMER, Rule.IMBALANCE),
+        ("imbalance_credit", STATION, Rule.IMBALANCE),
     ],
 )
 def test_a_false_allocation_is_named_with_both_numbers(
@@ -163,6 +175,7 @@ def test_an_allocation_outside_its_bracket_is_named(honest: Honest, side: str) -
         ("rate_wh", Rule.CONTRACT),
         ("demand_cap_wh", Rule.CONTRACT),
         ("supply_cap_wh", Rule.CONTRACT),
+        ("subscription", Rule.CONTRACT),
     ],
 )
 def test_a_false_state_is_named(honest: Honest, name: str, rule: Rule) -> None:
@@ -195,7 +208,7 @@ def test_a_false_state_is_named(honest: Honest, name: str, rule: Rule) -> None:
         ("debit_sum", 1, Rule.TOTALS),
         ("pot", 1, Rule.TOTALS),
         ("shortfall", 1, Rule.TOTALS),
-        ("imbalance_scale_ppb", 1, Rule.METER),
+        ("imbalance_scale_ppb", 1, Rule.RESERVE),
         ("forced_cursor", 1, Rule.ORDER),
     ],
 )
@@ -278,6 +291,46 @@ def test_another_seed_than_the_chain_s_is_named(honest: Honest) -> None:
     lie = retold(honest, seed=b"\7" * 32)
     assert fault(honest, lie, Rule.INPUTS).where == "the seed"
     assert fault(honest, lie, Rule.KEY).where.startswith("flexible_pa_ticks")
+
+
+def changed_readings(change: Callable[[Table], Table]) -> Callable[[Outcome], Outcome]:
+    """Settle as before, and publish other readings."""
+
+    def apply(outcome: Outcome) -> Outcome:
+        return replace(outcome, readings=change(outcome.readings.copy()))
+
+    return apply
+
+
+def test_a_reading_that_the_metering_operator_did_not_sign_is_named(honest: Honest) -> None:
+    def lower(readings: Table) -> Table:
+        readings["consumed_wh"][4] -= 1
+        return readings
+
+    found = fault(honest, retold(honest, outcome=changed_readings(lower)), Rule.METER)
+    who = honest.intervals[-1].outcome.readings["index"][4]
+    assert found.where == f"the signature of reading {who}"
+
+
+def test_a_reading_of_another_interval_is_named(honest: Honest) -> None:
+    def delay(readings: Table) -> Table:
+        readings["interval"] += 1
+        key, market = METER_KEY, honest.intervals[-1].before
+        return signed_readings(readings, key, separator_of(market))
+
+    found = fault(honest, retold(honest, outcome=changed_readings(delay)), Rule.METER)
+    assert found.where == "interval of reading in row 0"
+
+
+def test_a_reading_that_was_left_out_is_settled_as_missing_or_named(honest: Honest) -> None:
+    """Who leaves out a station's reading must take back its pay, or is told."""
+    station = int(np.argmax(honest.intervals[-2].allocation["supply_x_wh"]))
+
+    def drop(readings: Table) -> Table:
+        return readings[readings["index"] != station]
+
+    found = fault(honest, retold(honest, outcome=changed_readings(drop)), Rule.IMBALANCE)
+    assert found.where == f"imbalance_debit of allocation of participant {station}"
 
 
 def test_a_number_too_large_to_calculate_with_is_named(honest: Honest) -> None:

@@ -1,6 +1,7 @@
 """A small market for tests: three buses in a ring, six participants, orders that vary by interval."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -85,6 +86,6 @@ def run(intervals: int, state: MarketState | None = None) -> list[Interval]:
     return result
 
 
-def with_policy(**changes: int) -> Policy:
+def with_policy(**changes: Any) -> Policy:  # noqa: ANN401 - numbers and an address
     """The default policy but for some numbers."""
     return replace(DEFAULT_POLICY, **changes)
