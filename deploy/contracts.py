@@ -13,7 +13,7 @@ from web3.contract.contract import ContractFunction
 from web3.types import Nonce
 from web3.utils.address import get_create_address
 
-from deploy.devnet import Chain, ChainError
+from deploy.chain import Chain, ChainError
 from offchain.errors import ClearwattError
 
 ARTIFACTS: Final = Path(__file__).resolve().parent / "artifacts"
@@ -196,7 +196,8 @@ def deploy_all(chain: Chain, settings: MarketSettings) -> Deployment:
         bond=create("OracleBond", bond_config, [chain.payer]),
         beacon=create("CommitReveal", at["ledger"], list(settings.tips)),
         faults=create(
-            "FaultProofs", *(at[name] for name in ("ledger", "bond", "escrow", "verifier", "forced"))
+            "FaultProofs",
+            *(at[name] for name in ("ledger", "bond", "escrow", "verifier", "forced")),
         ),
         escrow=create("SettlementEscrow", token.address, at["ledger"], chain.payer),
         verifier=create("NetworkVerifier", registry.address),

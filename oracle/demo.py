@@ -15,8 +15,8 @@ import numpy as np
 from coincurve import PrivateKey
 from eth_account.signers.local import LocalAccount
 
+from deploy.chain import Chain, development_key
 from deploy.contracts import Deployment, MarketSettings, deploy_all
-from deploy.devnet import Chain, development_key
 from offchain.audit.history import Verdict, audit_market
 from offchain.clearing.certificate import check_network
 from offchain.clearing.program import Clearer
@@ -31,8 +31,9 @@ from offchain.records import KIND_ORDER, SHARE
 from offchain.settlement import apportion
 from offchain.units import PPB, WH_TICKS_PER_MICRO
 from oracle.bundles import BundleDirectory
-from oracle.chain import HashChain, Operator, read_market
+from oracle.chain import HashChain, Operator
 from oracle.lottery import Lottery, ServiceTally
+from oracle.reader import read_market
 from oracle.scenario import Scenario
 from oracle.terminal import Reporter
 
@@ -117,7 +118,7 @@ def run_demo(
         ClearwattError: When an interval cannot be cleared.
     """
     started = time.perf_counter()
-    run = _Demo(scenario, chain, out, reporter)
+    run = DemoRun(scenario, chain, out, reporter)
     run.open()
     run.clear_all()
     claimed = run.claim_all()
@@ -139,7 +140,7 @@ def run_demo(
     )
 
 
-class _Demo:
+class DemoRun:
     """The steps of a demo, and what they pass on to each other."""
 
     contracts: Deployment
@@ -269,10 +270,11 @@ class _Demo:
             for interval in range(1, total + 1):
                 if self.chain.is_devnet:
                     self.chain.wait_until(opened + interval * POLICY.interval_s)
-                done = self._clear(operator, interval)
+                done = self.clear(operator, interval)
                 phase.step(_told(done, bool(self.scenario.scarce[interval - 1])))
 
-    def _clear(self, operator: Operator, interval: int) -> Interval:
+    def clear(self, operator: Operator, interval: int) -> Interval:
+        """Take the orders of an interval, clear it, post it and publish it."""
         orders, quantities = self._signed_orders(interval)
         orders_root = PlainTree.of_table(KIND_ORDER, orders, len(self.scenario.bus)).root
         self.gas.orders.append(operator.commit_orders(interval, orders_root))

@@ -174,7 +174,8 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         headerHash = Headers.hash(domainHash, previousHash, payload);
         uint256 slot = interval % ringSize;
         uint256 overwritten = _headers[slot];
-        if (overwritten != 0 && !_isPast(uint32(overwritten))) revert Ledger_RingFull();
+        // What a void has left in the slot may be overwritten at once; the header of a lap ago only when it is final.
+        if (overwritten != 0 && !_isPast(uint32(overwritten)) && interval > _formerHead) revert Ledger_RingFull();
         _headers[slot] = _entry(headerHash, payload.stateRoot(), block.timestamp);
         s.head = interval;
         _status = s;

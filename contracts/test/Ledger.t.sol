@@ -1,24 +1,450 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IClearingLedger} from "../src/interfaces/IClearingLedger.sol";
+import {ICommitReveal} from "../src/interfaces/ICommitReveal.sol";
+import {IOrderLog} from "../src/interfaces/IOrderLog.sol";
+import {HeaderEvidence} from "../src/types/Evidence.sol";
 import {Market} from "./support/Market.sol";
 
-/// @dev The life of a header.
+/// @dev The life of a header: orders, seed, post, void, final, frozen.
 contract LedgerTest is Market {
     function test_anHonestHeaderIsPostedAndBecomesFinal() public {
         Posted memory p = postInterval(example());
         assertEq(ledger.head(), 1);
         assertEq(ledger.finalHead(), 0);
         assertEq(ledger.requireHeader(p.header), 1);
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_NotFinal.selector, 1));
+        ledger.requireFinal(p.header);
         passWindow();
         assertEq(ledger.finalHead(), 1);
         assertEq(ledger.requireFinal(p.header), 1);
     }
 
-    function test_intervalsFollowEachOther() public {
+    function test_intervalsFollowEachOtherRoundTheRing() public {
+        Interval memory v = example();
+        Posted memory first = postInterval(v);
+        for (uint256 i = 1; i < 2 * RING; ++i) {
+            passWindow();
+            v = following(v);
+            postInterval(v);
+        }
+        assertEq(ledger.head(), 2 * RING);
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
+        ledger.requireHeader(first.header);
+    }
+
+    function test_marketAndHashesAreThoseOfTheProtocol() public view {
+        Interval memory v = example();
+        bytes32 gridHash = keccak256(bytes.concat(hex"09", packedGrid()));
+        bytes32 marketId = keccak256(
+            abi.encodePacked(
+                uint8(7), policyHash(), gridHash, contractsRoot(v), stateRoot(v.pre), keccak256("a test market")
+            )
+        );
+        bytes32 domainHash = keccak256(abi.encode(uint256(1), block.chainid, address(ledger), marketId));
+        assertEq(ledger.marketId(), marketId);
+        assertEq(ledger.domainHash(), domainHash);
+        assertEq(ledger.genesisHash(), keccak256(abi.encodePacked(uint8(8), domainHash, stateRoot(v.pre))));
+        Posted memory p = commitment(v, bytes32("seed"), 1);
+        p.header.previousHash = ledger.genesisHash();
+        bytes32 body = keccak256(bytes.concat(domainHash, p.header.payload));
+        assertEq(ledger.hashHeader(p.header), keccak256(bytes.concat(p.header.previousHash, body)));
+    }
+
+    /* ------------------------------------------------ REFUSED ------------------------------------------------ */
+
+    struct Draft {
+        bytes32 previousHash;
+        bytes payload;
+        bytes certificate;
+    }
+
+    function _draft() private returns (Draft memory d) {
+        Interval memory v = example();
+        Posted memory p = commitment(v, fixInputs(v), ledger.gridVersion());
+        d = Draft(ledger.genesisHash(), p.header.payload, p.certificate);
+    }
+
+    function _refused(Draft memory d, bytes memory reason) private {
+        vm.expectRevert(reason);
+        vm.prank(OPERATOR);
+        ledger.post(d.previousHash, d.payload, d.certificate);
+        assertEq(ledger.head(), 0);
+    }
+
+    function _selector(bytes4 selector) private pure returns (bytes memory) {
+        return abi.encodePacked(selector);
+    }
+
+    function test_post_refusesEveryWrongField() public {
+        Draft memory d = _draft();
+        uint256 snapshot = vm.snapshotState();
+        uint256[11] memory offsets = [uint256(0), 4, 68, 132, 164, 260, 292, 296, 368, 384, 392];
+        bytes[11] memory reasons = [
+            abi.encodeWithSelector(IClearingLedger.Ledger_WrongInterval.selector, 1),
+            _selector(IClearingLedger.Ledger_WrongInputs.selector),
+            _selector(IClearingLedger.Ledger_WrongPrevious.selector),
+            _selector(IClearingLedger.Ledger_WrongContracts.selector),
+            _selector(IClearingLedger.Ledger_WrongBusVector.selector),
+            _selector(IClearingLedger.Ledger_WrongPolicy.selector),
+            _selector(IClearingLedger.Ledger_WrongGrid.selector),
+            _selector(IClearingLedger.Ledger_WrongInputs.selector),
+            _selector(IClearingLedger.Ledger_EnergyUnbalanced.selector),
+            _selector(IClearingLedger.Ledger_EnergyUnbalanced.selector),
+            _selector(IClearingLedger.Ledger_MoneyUnbalanced.selector)
+        ];
+        for (uint256 i = 0; i < offsets.length; ++i) {
+            d.payload[offsets[i]] = bytes1(uint8(d.payload[offsets[i]]) ^ 1);
+            _refused(d, reasons[i]);
+            d.payload[offsets[i]] = bytes1(uint8(d.payload[offsets[i]]) ^ 1);
+        }
+        vm.revertToState(snapshot);
+    }
+
+    function test_post_refusesAPayloadOfAnotherLength() public {
+        Draft memory d = _draft();
+        d.payload = bytes.concat(d.payload, hex"00");
+        _refused(d, _selector(IClearingLedger.Ledger_PayloadLength.selector));
+    }
+
+    function test_post_refusesAnotherPreviousHash() public {
+        Draft memory d = _draft();
+        d.previousHash = keccak256("another");
+        _refused(d, _selector(IClearingLedger.Ledger_WrongPrevious.selector));
+    }
+
+    function test_post_refusesWhoIsNoSigner() public {
+        Draft memory d = _draft();
+        vm.expectRevert(IClearingLedger.Ledger_NotSigner.selector);
+        vm.prank(WATCHER);
+        ledger.post(d.previousHash, d.payload, d.certificate);
+    }
+
+    function test_post_acceptsAnotherSigner() public {
+        Draft memory d = _draft();
+        vm.prank(vm.addr(101));
+        ledger.post(d.previousHash, d.payload, d.certificate);
+        assertEq(ledger.operator(), vm.addr(101));
+    }
+
+    function test_post_refusesBeforeOrdersAreFixed() public {
+        Interval memory v = example();
+        Posted memory p = commitment(v, bytes32("seed"), ledger.gridVersion());
+        Draft memory d = Draft(ledger.genesisHash(), p.header.payload, p.certificate);
+        _refused(d, _selector(IClearingLedger.Ledger_WrongInputs.selector));
+    }
+
+    function test_post_refusesBeforeTheSeedIsKnown() public {
+        Interval memory v = example();
+        vm.prank(OPERATOR);
+        ledger.commitOrders(1, ordersRoot(v));
+        Posted memory p = commitment(v, bytes32(0), ledger.gridVersion());
+        Draft memory d = Draft(ledger.genesisHash(), p.header.payload, p.certificate);
+        _refused(d, _selector(IClearingLedger.Ledger_WrongInputs.selector));
+    }
+
+    function test_post_refusesToOverwriteWhatCanStillBeDisputed() public {
         Interval memory v = example();
         postInterval(v);
+        // genesis holds a slot as well
+        for (uint256 i = 1; i < RING - 1; ++i) {
+            v = following(v);
+            postInterval(v);
+        }
+        v = following(v);
+        Posted memory p = commitment(v, fixInputs(v), ledger.gridVersion());
+        vm.expectRevert(IClearingLedger.Ledger_RingFull.selector);
+        vm.prank(OPERATOR);
+        ledger.post(lastHash, p.header.payload, p.certificate);
+        passWindow();
+        vm.prank(OPERATOR);
+        ledger.post(lastHash, p.header.payload, p.certificate);
+    }
+
+    function test_deploy_refusesContradictions() public {
+        IClearingLedger.Config memory c = _config();
+        c.ringSize = 3;
+        _refusedConfig(c);
+        c = _config();
+        c.signatures = 0;
+        _refusedConfig(c);
+        c = _config();
+        c.beacon = address(0);
+        _refusedConfig(c);
+        c = _config();
+        c.deadlineSeconds = 0;
+        _refusedConfig(c);
+        c = _config();
+        c.gridVersion = 7;
+        vm.expectRevert(abi.encodeWithSignature("GridRegistry_UnknownVersion(uint32)", 7));
+        tryCreate("ClearingLedger", abi.encode(c));
+    }
+
+    function _refusedConfig(IClearingLedger.Config memory c) private {
+        vm.expectRevert(IClearingLedger.Ledger_BadConfig.selector);
+        tryCreate("ClearingLedger", abi.encode(c));
+    }
+
+    function _config() private view returns (IClearingLedger.Config memory) {
+        return IClearingLedger.Config({
+            registry: address(registry),
+            beacon: address(beacon),
+            bond: address(bond),
+            faults: address(faults),
+            policyHash: policyHash(),
+            contractsRoot: 0,
+            genesisStateRoot: 0,
+            genesisNonce: 0,
+            gridVersion: 1,
+            participants: 0,
+            windowSeconds: 1,
+            deadlineSeconds: 1,
+            ringSize: 4,
+            signatures: 1,
+            eager: true
+        });
+    }
+
+    /* ------------------------------------------------ SIGNERS ------------------------------------------------ */
+
+    function _signatures(bytes32 headerHash) private view returns (bytes[] memory list) {
+        bytes32 structHash = keccak256(abi.encode(keccak256("Header(bytes32 headerHash)"), headerHash));
+        bytes32 digest = keccak256(abi.encodePacked(hex"1901", ledger.domainSeparator(), structHash));
+        (uint256 low, uint256 high) = vm.addr(101) < vm.addr(102) ? (101, 102) : (102, 101);
+        list = new bytes[](2);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(low, digest);
+        list[0] = abi.encodePacked(r, s, v);
+        (v, r, s) = vm.sign(high, digest);
+        list[1] = abi.encodePacked(r, s, v);
+    }
+
+    function _threeSigners() private returns (Draft memory d, bytes[] memory list) {
+        deploy(3, true);
+        d = _draft();
+        list = _signatures(ledger.hashHeader(HeaderEvidence(d.previousHash, d.payload)));
+    }
+
+    function test_postSigned_takesAllThree() public {
+        (Draft memory d, bytes[] memory list) = _threeSigners();
+        vm.prank(OPERATOR);
+        ledger.postSigned(d.previousHash, d.payload, d.certificate, list);
+        assertEq(ledger.head(), 1);
+    }
+
+    function test_postSigned_refusesTooFewDoubledForeignOrNone() public {
+        (Draft memory d, bytes[] memory list) = _threeSigners();
+        vm.expectRevert(IClearingLedger.Ledger_TooFewSignatures.selector);
+        vm.prank(OPERATOR);
+        ledger.post(d.previousHash, d.payload, d.certificate);
+
+        bytes[] memory one = new bytes[](1);
+        one[0] = list[0];
+        _refusedSignatures(d, one, IClearingLedger.Ledger_TooFewSignatures.selector);
+
+        bytes[] memory doubled = new bytes[](2);
+        (doubled[0], doubled[1]) = (list[0], list[0]);
+        _refusedSignatures(d, doubled, IClearingLedger.Ledger_TooFewSignatures.selector);
+
+        bytes[] memory foreign = _signatures(keccak256("another header"));
+        _refusedSignatures(d, foreign, IClearingLedger.Ledger_NotSigner.selector);
+    }
+
+    function _refusedSignatures(Draft memory d, bytes[] memory list, bytes4 reason) private {
+        vm.expectPartialRevert(reason);
+        vm.prank(OPERATOR);
+        ledger.postSigned(d.previousHash, d.payload, d.certificate, list);
+    }
+
+    /* ------------------------------------------------ ORDERS AND SEEDS --------------------------------------- */
+
+    function test_commitOrders_onlyTheTwoIntervalsAfterTheHead() public {
+        vm.startPrank(OPERATOR);
+        vm.expectRevert(abi.encodeWithSelector(IOrderLog.OrderLog_IntervalNotOpen.selector, 0, 0));
+        ledger.commitOrders(0, bytes32("x"));
+        vm.expectRevert(abi.encodeWithSelector(IOrderLog.OrderLog_IntervalNotOpen.selector, 3, 0));
+        ledger.commitOrders(3, bytes32("x"));
+        ledger.commitOrders(2, bytes32("x"));
+        ledger.commitOrders(1, bytes32("x"));
+        assertEq(ledger.ordersCommittedAt(1), uint32(block.timestamp));
+        vm.expectRevert(abi.encodeWithSelector(IOrderLog.OrderLog_AlreadyCommitted.selector, 1));
+        ledger.commitOrders(1, bytes32("y"));
+        vm.stopPrank();
+        vm.expectRevert(IClearingLedger.Ledger_NotSigner.selector);
+        ledger.commitOrders(1, bytes32("x"));
+    }
+
+    function test_commitOrders_isFinalAlsoAfterTheSeedIsKnown() public {
+        Interval memory v = example();
+        bytes32 seed = fixInputs(v);
+        assertTrue(ledger.hasInputs(1, ordersRoot(v), seed), "both inputs are fixed");
+        assertTrue(!ledger.hasInputs(1, ordersRoot(v), bytes32(0)), "and nothing else");
+        vm.expectRevert(abi.encodeWithSelector(IOrderLog.OrderLog_AlreadyCommitted.selector, 1));
+        vm.prank(OPERATOR);
+        ledger.commitOrders(1, bytes32("better"));
+    }
+
+    function test_acceptSeed_onlyFromTheBeaconAndOnce() public {
+        vm.expectRevert(IOrderLog.OrderLog_OnlyBeacon.selector);
+        ledger.acceptSeed(1, bytes32("mine"));
+        vm.expectRevert(abi.encodeWithSelector(IOrderLog.OrderLog_NotAwaitingSeed.selector, 1));
+        vm.prank(address(beacon));
+        ledger.acceptSeed(1, bytes32("early"));
+        fixInputs(example());
+        vm.expectRevert(abi.encodeWithSelector(IOrderLog.OrderLog_NotAwaitingSeed.selector, 1));
+        vm.prank(address(beacon));
+        ledger.acceptSeed(1, bytes32("again"));
+    }
+
+    function test_reveal_isTheFormulaOfTheProtocol() public {
+        Interval memory v = example();
+        bytes32[] memory p = preimages();
+        bytes32 seed = fixInputs(v);
+        assertEq(seed, keccak256(abi.encodePacked(ledger.domainHash(), uint32(1), p[0], p[1])));
+    }
+
+    function test_reveal_refusesWrongLinks() public {
+        vm.prank(OPERATOR);
+        ledger.commitOrders(1, bytes32("x"));
+        bytes32[] memory p = preimages();
+        vm.expectRevert(abi.encodeWithSelector(ICommitReveal.CommitReveal_NotNext.selector, 2));
+        beacon.reveal(2, p);
+        p[1] = bytes32("chosen");
+        vm.expectRevert(abi.encodeWithSelector(ICommitReveal.CommitReveal_WrongPreimage.selector, 1));
+        beacon.reveal(1, p);
+        vm.expectRevert(ICommitReveal.CommitReveal_WrongCount.selector);
+        beacon.reveal(1, new bytes32[](1));
+    }
+
+    function test_reveal_keepsItsLinksWhenOrdersAreNotFixed() public {
+        bytes32 tip = beacon.tip(0);
+        bytes32[] memory p = preimages();
+        vm.expectRevert(abi.encodeWithSelector(IOrderLog.OrderLog_NotAwaitingSeed.selector, 1));
+        beacon.reveal(1, p);
+        assertEq(beacon.tip(0), tip);
+    }
+
+    /* ------------------------------------------------ VOID --------------------------------------------------- */
+
+    function test_void_takesTheHeadBackAndTheSameInputsStand() public {
+        Interval memory v = example();
+        Posted memory p = postInterval(v);
+        vm.prank(address(faults));
+        ledger.voidFrom(1, false);
+        assertEq(ledger.head(), 0);
+        assertEq(ledger.operator(), address(0));
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
+        ledger.requireHeader(p.header);
+        // the next operator clears the same orders under the same seed
+        bytes32 genesis = ledger.genesisHash();
+        vm.prank(vm.addr(102));
+        ledger.post(genesis, p.header.payload, p.certificate);
+        assertEq(ledger.head(), 1);
+    }
+
+    function test_void_everythingAfterItToo() public {
+        Interval memory v = example();
+        postInterval(v);
+        Interval memory w = following(v);
+        postInterval(w);
+        postInterval(following(w));
+        vm.prank(address(faults));
+        ledger.voidFrom(2, false);
+        assertEq(ledger.head(), 1);
+    }
+
+    function test_void_neverAFinalOneNorAnUnknownOne() public {
+        postInterval(example());
+        vm.startPrank(address(faults));
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 2));
+        ledger.voidFrom(2, false);
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 0));
+        ledger.voidFrom(0, false);
+        vm.warp(block.timestamp + WINDOW);
+        vm.expectRevert(IClearingLedger.Ledger_AlreadyFinal.selector);
+        ledger.voidFrom(1, false);
+    }
+
+    function test_void_onlyByFaultProofs() public {
+        postInterval(example());
+        vm.expectRevert(IClearingLedger.Ledger_Unauthorised.selector);
+        ledger.voidFrom(1, false);
+        vm.expectRevert(IClearingLedger.Ledger_Unauthorised.selector);
+        ledger.forgetOperator();
+    }
+
+    function test_nextGate_neverGoesBack() public {
+        Interval memory v = example();
+        assertEq(ledger.nextGate(), 3);
+        postInterval(v);
         postInterval(following(v));
-        assertEq(ledger.head(), 2);
+        assertEq(ledger.nextGate(), 5);
+        vm.prank(address(faults));
+        ledger.voidFrom(1, false);
+        assertEq(ledger.nextGate(), 5);
+    }
+
+    /* ------------------------------------------------ FREEZE ------------------------------------------------- */
+
+    function test_freeze_afterAMissedDeadlineAndNotBefore() public {
+        postInterval(example());
+        uint256 deadline = block.timestamp + DEADLINE;
+        vm.warp(deadline);
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_NotLate.selector, deadline));
+        ledger.freeze();
+        vm.warp(deadline + 1);
+        vm.prank(WATCHER);
+        ledger.freeze();
+        assertTrue(ledger.frozen() && ledger.escapable(), "everyone may leave");
+        vm.expectRevert(IClearingLedger.Ledger_IsFrozen.selector);
+        ledger.freeze();
+        vm.expectRevert(IClearingLedger.Ledger_IsFrozen.selector);
+        vm.prank(OPERATOR);
+        ledger.commitOrders(2, bytes32("late"));
+    }
+
+    function test_freeze_aVoidGivesTheNextOperatorItsTime() public {
+        postInterval(example());
+        passWindow();
+        Interval memory w = following(example());
+        postInterval(w);
+        vm.warp(block.timestamp + WINDOW - 1);
+        vm.prank(address(faults));
+        ledger.voidFrom(2, false);
+        vm.warp(block.timestamp + DEADLINE);
+        vm.expectPartialRevert(IClearingLedger.Ledger_NotLate.selector);
+        ledger.freeze();
+        vm.warp(block.timestamp + 1);
+        ledger.freeze();
+    }
+
+    /* ------------------------------------------------ STORAGE ------------------------------------------------ */
+
+    function test_noNewStorageSlotAfterTheFirstLap() public {
+        Interval memory v = example();
+        postInterval(v);
+        for (uint256 i = 1; i < 2 * RING; ++i) {
+            passWindow();
+            v = following(v);
+            bytes32 seed = fixInputs(v);
+            Posted memory p = commitment(v, seed, ledger.gridVersion());
+            uint256 before = vm.snapshotState();
+            vm.record();
+            vm.prank(OPERATOR);
+            ledger.post(lastHash, p.header.payload, p.certificate);
+            p.header.previousHash = lastHash;
+            (, bytes32[] memory writes) = vm.accesses(address(ledger));
+            assertEq(writes.length, 2);
+            bytes32 posted = ledger.hashHeader(p.header);
+            if (i >= RING) {
+                vm.revertToState(before);
+                for (uint256 w = 0; w < writes.length; ++w) {
+                    assertTrue(vm.load(address(ledger), writes[w]) != 0, "the slot was in use");
+                }
+                vm.prank(OPERATOR);
+                ledger.post(lastHash, p.header.payload, p.certificate);
+            }
+            lastHash = posted;
+        }
     }
 }

@@ -21,6 +21,7 @@ class Rule(StrEnum):
     CONTRACT = "contract"
     SIGNATURE = "order-signature"
     ORDER = "order-contract"
+    FORCED = "forced-order"
     CARRIED = "order-carried"
     RAMP = "ramp"
     KEY = "key"

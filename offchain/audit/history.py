@@ -8,19 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from offchain.audit import ranges
+from offchain.audit.context import Before, Context, Inputs
 from offchain.audit.findings import Fault, Findings, Rule
-from offchain.audit.interval import (
-    Before,
-    Context,
-    Inputs,
-    PostedHeader,
-    audit_interval,
-    open_bundle,
-)
+from offchain.audit.interval import audit_interval, open_bundle
+from offchain.audit.published import PublishedMarket
+from offchain.audit.rebuild import Ints
 from offchain.commitment.allocation import Layout
 from offchain.commitment.bundle import GenesisBundle, read_genesis
 from offchain.commitment.hashing import record_salts
-from offchain.commitment.header import Domain, Header, genesis_hash, market_id
+from offchain.commitment.header import Header, genesis_hash, market_id
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.grid.model import unpack
@@ -33,29 +29,6 @@ GENESIS = 0
 
 ReadBundle = Callable[[int], bytes | None]
 """Gives the published bundle of an interval, or None if nobody has it."""
-
-
-@dataclass(frozen=True)
-class PublishedMarket:
-    """A market as a chain has it; nothing in it is believed but that the chain says so.
-
-    Attributes:
-        domain: Chain, ledger and market id.
-        policy_hash: Hash of its policy.
-        genesis_hash: Header hash before interval 1.
-        grids: The registered bytes of every grid that a header names, by version.
-        orders_roots: Root of the orders of each interval.
-        seeds: Seed of each interval.
-        headers: The headers that stand, from interval 1.
-    """
-
-    domain: Domain
-    policy_hash: bytes
-    genesis_hash: bytes
-    grids: dict[int, bytes]
-    orders_roots: dict[int, bytes]
-    seeds: dict[int, bytes]
-    headers: tuple[PostedHeader, ...]
 
 
 @dataclass
@@ -97,6 +70,7 @@ def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]
     start = _judge_genesis(verdict, market, read(GENESIS))
     yield verdict
     before = start[1] if start else None
+    collateral = _Collateral(market, len(before.state) if before else 0)
     for interval, posted in enumerate(market.headers, start=1):
         data = read(interval)
         if start is None or before is None:
@@ -105,7 +79,7 @@ def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]
             verdict.unjudged[interval] = "its bundle is missing"
             before = None
         else:
-            inputs = Inputs(market.orders_roots.get(interval), market.seeds.get(interval))
+            inputs = _inputs(market, interval, collateral.until(interval))
             try:
                 bundle = open_bundle(posted, data)
             except InputError as error:
@@ -119,6 +93,31 @@ def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]
                 verdict.checks += findings.checks
                 verdict.faults.extend(findings.faults.values())
         yield verdict
+
+
+def _inputs(market: PublishedMarket, interval: int, collateral: Ints) -> Inputs:
+    return Inputs(
+        orders_root=market.orders_roots.get(interval),
+        seed=market.seeds.get(interval),
+        collateral=collateral,
+        forced=tuple(forced for forced in market.forced if forced.due <= interval),
+    )
+
+
+class _Collateral:
+    """Deposits, interval after interval."""
+
+    def __init__(self, market: PublishedMarket, participants: int) -> None:
+        self._changes = list(reversed(market.collateral))
+        self._micro = np.zeros(participants, dtype=np.int64)
+
+    def until(self, interval: int) -> Ints:
+        """What everybody has deposited and not taken back, as it counts for an interval."""
+        while self._changes and self._changes[-1].interval <= interval:
+            change = self._changes.pop()
+            if change.index < len(self._micro):
+                self._micro[change.index] += change.micro
+        return self._micro.copy()
 
 
 def _judge_genesis(
@@ -176,7 +175,7 @@ def audit_genesis(
     grids = {version: unpack(packed) for version, packed in market.grids.items()}
     grids[genesis.grid_version] = first
     findings = Findings(GENESIS)
-    if not _check_start(findings, policy, genesis):
+    if not _check_start(findings, policy, genesis, market.owners):
         return findings, None
     domain = market.domain
     separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
@@ -192,8 +191,13 @@ def audit_genesis(
     return findings, (context, Before(market.genesis_hash, genesis.state, shares_root))
 
 
-def _check_start(findings: Findings, policy: Policy, genesis: GenesisBundle) -> bool:
-    """Nobody begins with a deficit or a balance."""
+def _check_start(
+    findings: Findings, policy: Policy, genesis: GenesisBundle, owners: dict[int, bytes]
+) -> bool:
+    """Nobody begins with a deficit or a balance, and the escrow pays whom the contracts name."""
+    for index, owner in enumerate(genesis.contracts["owner"].tolist()):
+        where = f"the owner of participant {index} in the escrow"
+        findings.equal(Rule.CONTRACT, where, owner, owners.get(index, b""))
     state = genesis.state
     for rule, name in (
         (Rule.DEFICIT, "deficit_hi"),

@@ -32,6 +32,8 @@ _TO_BOUND: Final = 0.995
 _BALANCE: Final = 1e-6
 #: A crowd of orders is looked at through so many merged ones.
 _MERGED: Final = 128
+#: Ticks beyond which a price is no price.
+_FAR_TICKS: Final = 2.0**34
 #: Prices are scaled to this many ticks, about one demand ramp.
 _PRICE_SCALE: Final = 1e5
 
@@ -78,7 +80,9 @@ def solve(
         (pattern.column_start, pattern.column),
         accuracy,
     )
-    return Approximation(pi * _PRICE_SCALE, price * _PRICE_SCALE, binding, steps)
+    # Where nobody is on a ramp a price may go anywhere.
+    pi = np.clip(pi * _PRICE_SCALE, -_FAR_TICKS, _FAR_TICKS)
+    return Approximation(pi, price * _PRICE_SCALE, binding, steps)
 
 
 @compiled

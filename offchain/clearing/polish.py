@@ -30,10 +30,15 @@ Orders = tuple[Int64Array, BoolArray, Int64Array, Int64Array, Int64Array]
 Lines = tuple[Int64Array, Int64Array, Int64Array, FloatArray, FloatArray]
 
 _MAX_STEPS: Final = 40
-#: 2^-16 tick by which two corrections may differ when the last one is exact.
-_SETTLED: Final = 1e-6
+_MAX_SEARCH: Final = 40
+#: Wh that may be missing where nothing can move.
+_UNMET_WH: Final = 1e-3
 #: 2^-16 tick beyond which a price is no price.
 _FAR: Final = 2.0**52
+#: Sums of integers are trusted below this, a quarter of what int64 holds.
+_WRAPS: Final = 2.0**61
+#: A part in another line's price below which there is none.
+_NO_SHARE: Final = 1e-7
 #: A pivot this much smaller than its diagonal belongs to a line that depends on others.
 _DEPENDENT: Final = 1e-9
 
@@ -46,15 +51,16 @@ class Polished:
         price: int64[n], nodal prices in 2^-16 tick.
         mu: int64[m], line prices in 2^-16 tick.
         energy: int64[k], allocations in 2^-20 Wh, in the order of the table.
-        overload_wh: float64[m], flow beyond capacity, Wh.
-        dependent: bool[w], the full lines whose price the others can take over.
-        lean_mu: float64[m], line prices in ticks after they did; the same as ``mu`` without any.
+        flow_wh: float64[m], line flows, Wh.
+        dependent: bool[w], the full lines that bind nothing that lines before them do not bind.
+        lean_mu: float64[m], line prices in ticks after dependent lines and those they depend on have
+            traded prices until one of them has none.
     """
 
     price: Int64Array
     mu: Int64Array
     energy: Int64Array
-    overload_wh: FloatArray
+    flow_wh: FloatArray
     dependent: BoolArray
     lean_mu: FloatArray
 
@@ -75,13 +81,14 @@ def polish(
         The solution, or None if the start was too far off.
     """
     full = np.array(lines, dtype=np.int64)
-    price, line_price, energy, overload, dependent, lean, settled = _polish(
+    price, line_price, energy, flow, dependent, lean, settled = _polish(
         (table.start, table.supply, table.q, table.bottom, table.width),
         (network.line_from, network.line_to, network.b, network.weight, network.capacity),
         network.factor,
         network.scale_bits,
         network.island,
         network.n_island,
+        network.reference,
         full,
         network.rows(lines),
         pi,
@@ -89,7 +96,7 @@ def polish(
     )
     if not settled:
         return None
-    return Polished(price, line_price, energy, overload, dependent, lean)
+    return Polished(price, line_price, energy, flow, dependent, lean)
 
 
 @compiled
@@ -100,6 +107,7 @@ def _polish(
     scale_bits: int,
     island: Int64Array,
     n_island: int,
+    reference: BoolArray,
     full: Int64Array,
     rows: FloatArray,
     pi: FloatArray,
@@ -119,85 +127,165 @@ def _polish(
         if approximate[line] < 0.0:
             sign[i] = -1.0
     price, start_ok = _consistent_prices(lines, factor, island, n_island, mu, pi)
+    # Beside the integers: island prices, then full lines' prices, in 2^-16 tick.
+    fraction = np.zeros(n_island + w)
     offset = np.zeros(n)
-    step = np.zeros(n_island + w)
-    whole = np.empty(n, dtype=np.int64)
-    rest = np.empty(n)
+    injection = np.empty(n)
     slope = np.empty(n)
     dependent = np.zeros(w, dtype=np.bool_)
-    overload = np.zeros(m)
+    flow = np.zeros(m)
     settled = False
     for _ in range(_MAX_STEPS if start_ok else 0):
         # Where stationarity puts the prices, exactly, for these line prices.
-        residual = _stationarity(lines, price, mu)
-        scaled = residual.astype(np.float64) * -(2.0**-scale_bits)
+        scaled = _stationarity(lines, price, mu) * -(2.0**-scale_bits)
         shift = back_solve(order, column_start, column, value, diagonal, scaled)
-        _respond(orders, price, offset, whole, rest, slope)
-        right = np.zeros(n_island + w)
-        total = np.zeros(n_island, dtype=np.int64)
-        for bus in range(n):
-            total[island[bus]] += whole[bus]
-            right[island[bus]] -= rest[bus] + slope[bus] * shift[bus]
+        _spread(fraction, island, n_island, rows, sign, shift, offset)
+        pieces = _respond(orders, price, offset, injection, slope)
+        right = _missing(injection, island, n_island, rows, sign, full, capacity)
+        step, dropped = _solve(_curvature(slope, island, n_island, rows, sign), right)
+        dependent[:] = dropped[n_island:]
         for i in range(n_island):
-            right[i] -= total[i]
-        for i in range(w):
-            flow = 0.0
-            for bus in range(n):
-                flow += rows[i, bus] * (whole[bus] + (rest[bus] + slope[bus] * shift[bus]))
-            right[n_island + i] = sign[i] * flow - capacity[full[i]]
-        matrix = _curvature(slope, island, n_island, rows, sign)
-        step, dropped = _solve(matrix, right)
-        furthest = 0.0
-        largest = 0.0
-        for bus in range(n):
-            new = shift[bus] + step[island[bus]]
-            for i in range(w):
-                new -= sign[i] * rows[i, bus] * step[n_island + i]
-            furthest = max(furthest, abs(new - offset[bus]))
-            largest = max(largest, abs(new))
-            offset[bus] = new
+            if dropped[i] and abs(right[i]) > _UNMET_WH:
+                step[i] = _to_ramp(orders, island, i, price, right[i] > 0.0)
+        # The dual is convex: along the step its slope rises from -promised towards zero and beyond.
+        promised = 0.0
+        for i in range(n_island + w):
+            promised += right[i] * step[i]
+        t = 1.0
+        low = 0.0
+        high = 1.0
+        at_low = -promised
+        there = 0
+        unmet = np.inf
+        for _ in range(_MAX_SEARCH):
+            _spread(fraction + t * step, island, n_island, rows, sign, shift, offset)
+            there = _respond(orders, price, offset, injection, slope)
+            right = _missing(injection, island, n_island, rows, sign, full, capacity)
+            here = 0.0
+            for i in range(n_island + w):
+                here -= right[i] * step[i]
+            # Dependent lines cannot be met by themselves.
+            unmet = 0.0
+            for i in range(n_island + w):
+                if i < n_island or not dropped[i]:
+                    unmet = max(unmet, abs(right[i]))
+            if unmet <= _UNMET_WH:
+                break
+            if here <= 0.1 * promised and (t == 1.0 or here >= -0.1 * promised):
+                break
+            if here > 0.0:
+                high = t
+                t = low + (high - low) * max(0.1, min(0.9, at_low / (at_low - here)))
+            else:
+                low = t
+                at_low = here
+                t = 0.5 * (low + high)
+        fraction += t * step
+        largest = np.abs(offset).max()
         if not largest < _FAR:
             break
-        dependent[:] = dropped[n_island:]
-        if furthest < _SETTLED and largest < 1.0:
+        if t == 1.0 and largest < 1.0 and unmet <= _UNMET_WH and there == pieces:
             settled = True
             break
+        for i in range(w):
+            moved = np.rint(fraction[n_island + i])
+            mu[full[i]] += np.int64(sign[i] * moved)
+            fraction[n_island + i] -= moved
         for bus in range(n):
             moved = np.rint(offset[bus])
             price[bus] += np.int64(moved)
-            offset[bus] -= moved
-        for i in range(w):
-            mu[full[i]] += np.int64(np.rint(sign[i] * step[n_island + i]))
+            if reference[bus]:
+                # Here stationarity leaves no room: all that lies beside the integer is the island's.
+                fraction[island[bus]] = offset[bus] - moved
     energy = _energies(orders, price, offset)
     if settled:
-        injection = np.empty(n)
-        for bus in range(n):
-            injection[bus] = whole[bus] + (rest[bus] + slope[bus] * offset[bus])
         theta = back_solve(order, column_start, column, value, diagonal, injection)
         for line in range(m):
-            flow = weight[line] * (theta[line_from[line]] - theta[line_to[line]])
-            overload[line] = abs(flow) - capacity[line]
+            flow[line] = weight[line] * (theta[line_from[line]] - theta[line_to[line]])
         for bus in range(n):
             price[bus] += np.int64(np.rint(offset[bus]))
         for i in range(w):
-            mu[full[i]] += np.int64(np.rint(sign[i] * step[n_island + i]))
+            mu[full[i]] += np.int64(np.rint(sign[i] * fraction[n_island + i]))
         _level(orders, island, n_island, line_from, full, slope, price)
     lean = mu / unit
     if settled and dependent.any():
-        # What the others take over leaves every price at which an order is on its ramp unchanged.
         matrix = _curvature(slope, island, n_island, rows, sign)
-        right = np.zeros(n_island + w)
         for i in range(w):
             if dependent[i]:
-                for j in range(n_island + w):
-                    entry = matrix[max(j, n_island + i), min(j, n_island + i)]
-                    right[j] += entry * abs(lean[full[i]])
-        step, _ = _solve(matrix, right)
-        for i in range(w):
-            lean[full[i]] += sign[i] * step[n_island + i]
-            if dependent[i]:
-                lean[full[i]] = 0.0
-    return price, mu, energy, overload, dependent, lean, settled
+                _exchange(matrix, n_island, dependent, i, right[n_island + i], full, sign, lean)
+    return price, mu, energy, flow, dependent, lean, settled
+
+
+@compiled
+def _exchange(
+    matrix: FloatArray,
+    n_island: int,
+    dependent: BoolArray,
+    which: int,
+    excess: float,
+    full: Int64Array,
+    sign: FloatArray,
+    lean: FloatArray,
+) -> None:
+    """Let a dependent line and those it depends on trade their prices until one of them has none.
+
+    The trade leaves every price at which an order is on its ramp unchanged. Where the line carries
+    too much its own price grows; otherwise it goes to zero. Whichever price reaches zero first ends it.
+
+    Args:
+        matrix: float64[s, s], the lower triangle of `_curvature`.
+        n_island: its first rows.
+        dependent: bool[w].
+        which: the dependent line, an index into ``full``.
+        excess: Wh it carries beyond its capacity.
+        full: int64[w].
+        sign: float64[w].
+        lean: float64[m], line prices in ticks, changed.
+    """
+    size = len(matrix)
+    kept = matrix.copy()
+    right = np.zeros(size)
+    row = n_island + which
+    for j in range(size):
+        right[j] = matrix[max(j, row), min(j, row)]
+    for i in range(len(dependent)):
+        if dependent[i]:
+            kept[n_island + i, n_island + i] = 0.0
+    share, _ = _solve(kept, right)
+    # One unit more on the dependent line is `share` less on the others.
+    grows = excess > _UNMET_WH
+    amount = np.inf if grows else abs(lean[full[which]])
+    leaves = -1 if grows else which
+    for i in range(len(dependent)):
+        fall = share[n_island + i] if grows else -share[n_island + i]
+        if not dependent[i] and fall > _NO_SHARE and abs(lean[full[i]]) / fall < amount:
+            amount = abs(lean[full[i]]) / fall
+            leaves = i
+    if leaves < 0:
+        return
+    change = amount if grows else -amount
+    lean[full[which]] += sign[which] * change
+    for i in range(len(dependent)):
+        if not dependent[i]:
+            lean[full[i]] -= sign[i] * share[n_island + i] * change
+    lean[full[leaves]] = 0.0
+
+
+@compiled
+def _to_ramp(orders: Orders, island: Int64Array, which: int, price: Int64Array, up: bool) -> float:
+    """The change of an island's price that brings the nearest order in that direction on its ramp."""
+    start, _, q, bottom, width = orders
+    nearest = np.inf
+    for bus in range(len(price)):
+        if island[bus] == which:
+            for i in range(start[bus], start[bus + 1]):
+                if q[i] > 0:
+                    away = bottom[i] - price[bus] if up else price[bus] - bottom[i] - width[i]
+                    if away >= 0:
+                        nearest = min(nearest, away + 0.5 * width[i])
+    if nearest == np.inf:
+        return 0.0
+    return nearest if up else -nearest
 
 
 @compiled
@@ -265,72 +353,123 @@ def _consistent_prices(
             right[line_from[line]] -= weight[line] * mu[line]
             right[line_to[line]] += weight[line] * mu[line]
     relative = back_solve(order, column_start, column, value, diagonal, right)
-    level = np.zeros(n_island)
-    size = np.zeros(n_island)
-    for bus in range(n):
-        level[island[bus]] += pi[bus] * 2.0**PRICE_FRACTION_BITS - relative[bus]
-        size[island[bus]] += 1.0
     price = np.zeros(n, dtype=np.int64)
-    for bus in range(n):
-        here = relative[bus] + level[island[bus]] / size[island[bus]]
-        if not abs(here) < _FAR:
-            return price, False
-        price[bus] = np.int64(np.rint(here))
+    for i in range(n_island):
+        # The median, because at a few buses prices may have been anything.
+        inside = np.flatnonzero(island == i)
+        level = np.median(pi[inside] * 2.0**PRICE_FRACTION_BITS - relative[inside])
+        for bus in inside:
+            if not abs(relative[bus] + level) < _FAR:
+                return price, False
+            price[bus] = np.int64(np.rint(relative[bus] + level))
     return price, True
 
 
 @compiled
-def _stationarity(lines: Lines, price: Int64Array, mu: Int64Array) -> Int64Array:
-    """Rule 4's residual r_n of integer prices, int64[n], exact while it is below 2^63."""
+def _stationarity(lines: Lines, price: Int64Array, mu: Int64Array) -> FloatArray:
+    """Rule 4's residual r_n of integer prices, float64[n]; without error while it is small."""
     line_from, line_to, b, _, _ = lines
-    out = np.zeros(len(price), dtype=np.int64)
+    exact = np.zeros(len(price), dtype=np.int64)
+    rough = np.zeros(len(price))
     for line in range(len(b)):
-        value = b[line] * (price[line_from[line]] - price[line_to[line]] + mu[line])
-        out[line_from[line]] += value
-        out[line_to[line]] -= value
-    return out
+        i = line_from[line]
+        j = line_to[line]
+        difference = price[i] - price[j] + mu[line]
+        exact[i] += b[line] * difference
+        exact[j] -= b[line] * difference
+        rough[i] += float(b[line]) * difference
+        rough[j] -= float(b[line]) * difference
+    # Where the integers may have wrapped in earnest, the rough sum is good enough to come nearer.
+    return rough if np.abs(rough).max() > _WRAPS else exact.astype(np.float64)
+
+
+@compiled
+def _spread(
+    fraction: FloatArray,
+    island: Int64Array,
+    n_island: int,
+    rows: FloatArray,
+    sign: FloatArray,
+    shift: FloatArray,
+    offset: FloatArray,
+) -> None:
+    """Nodal prices beside the integers, float64[n], from those of islands and full lines."""
+    for bus in range(len(shift)):
+        offset[bus] = shift[bus] + fraction[island[bus]]
+    for i in range(len(sign)):
+        price = sign[i] * fraction[n_island + i]
+        if price != 0.0:
+            for bus in range(len(shift)):
+                offset[bus] -= rows[i, bus] * price
 
 
 @compiled
 def _respond(
-    orders: Orders,
-    price: Int64Array,
-    offset: FloatArray,
-    whole: Int64Array,
-    rest: FloatArray,
-    slope: FloatArray,
-) -> None:
-    """Injections at ``price``, on the pieces that ``price + offset`` selects.
+    orders: Orders, price: Int64Array, offset: FloatArray, injection: FloatArray, slope: FloatArray
+) -> int:
+    """Injections at ``price + offset``, to the last digit where the offset is small.
 
     Args:
         orders: start, supply, q, bottom and width of a `Table`.
         price: int64[n], 2^-16 tick.
-        offset: float64[n], 2^-16 tick, small.
-        whole: int64[n], written: whole Wh.
-        rest: float64[n], written: the fractions of a Wh beside them.
+        offset: float64[n], 2^-16 tick.
+        injection: float64[n], written: Wh.
         slope: float64[n], written: Wh per 2^-16 tick.
+
+    Returns:
+        A number that tells which piece of its ramp every order is on.
     """
     start, supply, q, bottom, width = orders
+    pieces = 0
     for bus in range(len(price)):
-        wh = 0
-        fraction = 0.0
+        whole = 0
+        rest = 0.0
         growth = 0.0
         for i in range(start[bus], start[bus + 1]):
             # A demand refuses what a supply on the same ramp would give.
             distance = price[bus] - bottom[i]
             here = distance + offset[bus]
             if not supply[i]:
-                wh -= q[i]
+                whole -= q[i]
             if here >= width[i]:
-                wh += q[i]
+                whole += q[i]
+                pieces += 2 * i + 1
             elif here > 0.0:
-                product = q[i] * distance
-                wh += product // width[i]
-                fraction += (product % width[i]) / width[i]
+                if 0 <= distance <= width[i]:
+                    product = q[i] * distance
+                    whole += product // width[i]
+                    rest += (product % width[i]) / width[i]
+                else:
+                    # Far from the integer price the product might not fit.
+                    rest += q[i] * (distance / width[i])
                 growth += q[i] / width[i]
-        whole[bus] = wh
-        rest[bus] = fraction
+                pieces += (2 * i + 1) << 20
+        injection[bus] = whole + (rest + growth * offset[bus])
         slope[bus] = growth
+    return pieces
+
+
+@compiled
+def _missing(
+    injection: FloatArray,
+    island: Int64Array,
+    n_island: int,
+    rows: FloatArray,
+    sign: FloatArray,
+    full: Int64Array,
+    capacity: FloatArray,
+) -> FloatArray:
+    """Wh by which each island is short, then by which each full line is too full."""
+    w = len(sign)
+    out = np.zeros(n_island + w)
+    for bus in range(len(injection)):
+        out[island[bus]] -= injection[bus]
+    for i in range(w):
+        flow = 0.0
+        for bus in range(len(injection)):
+            flow += rows[i, bus] * injection[bus]
+        out[n_island + i] = sign[i] * flow - capacity[full[i]]
+    return out
 
 
 @compiled
@@ -348,6 +487,7 @@ def _energies(orders: Orders, price: Int64Array, offset: FloatArray) -> Int64Arr
             elif here <= 0.0:
                 value = 0
             else:
+                # The offset is below one unit, so the distance is within one of the ramp.
                 product = q[i] * distance
                 fraction = (product % width[i] + q[i] * offset[bus]) / width[i]
                 value = (product // width[i] << FRACTION_BITS) + np.int64(

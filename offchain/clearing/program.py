@@ -29,8 +29,8 @@ _OVERLOAD_WH = 1e-3
 _ATTEMPTS = ((1e-8, 512), (1e-11, 1 << 40))
 #: How often the set of full lines may be put right.
 _MAX_REVISIONS = 12
-#: Two solutions are one if no allocation differs by more, in 2^-20 Wh.
-_SAME_ENERGY = 1 << 10
+#: Ticks that round to nothing.
+_NO_PRICE = 1e-9
 
 
 class ClearingError(ClearwattError):
@@ -145,32 +145,26 @@ class Clearer:
         return Clearing(x_wh, injection, certificate, report)
 
     def _settle(self, table: Table, start: interior.Approximation) -> Polished:
-        """Polish, putting the set of full lines right until it holds, then make it minimal."""
-        mu = start.mu
+        """Polish, putting the set of full lines right until it holds and none of it is spare."""
+        pi, mu = start.pi, start.mu
         lines = np.flatnonzero(start.binding).tolist()
         for _ in range(_MAX_REVISIONS):
-            solution = polish(self._network, table, lines, start.pi, mu)
+            solution = polish(self._network, table, lines, pi, mu)
             if solution is None:
                 raise ClearingError("clearing: the approximate prices are too far off to polish")
             turned = set(np.flatnonzero(np.sign(solution.mu) * np.sign(mu) < 0).tolist())
-            over = set(np.flatnonzero(solution.overload_wh > _OVERLOAD_WH).tolist()) - set(lines)
-            if not turned and not over:
-                return self._minimal(table, lines, solution)
-            lines = sorted((set(lines) - turned) | over)
+            overload = np.abs(solution.flow_wh) - self._network.capacity
+            over = set(np.flatnonzero(overload > _OVERLOAD_WH).tolist()) - set(lines)
+            pi = np.ldexp(solution.price.astype(np.float64), -PRICE_FRACTION_BITS)
             mu = np.ldexp(solution.mu.astype(np.float64), -PRICE_FRACTION_BITS)
+            if turned or over:
+                lines = sorted((set(lines) - turned) | over)
+                for line in over:
+                    # No price yet, but a direction.
+                    mu[line] = np.copysign(_NO_PRICE, solution.flow_wh[line])
+            elif solution.dependent.any():
+                mu = solution.lean_mu
+                lines = [line for line in lines if mu[line] != 0]
+            else:
+                return solution
         raise ClearingError("clearing: the full lines do not settle")
-
-    def _minimal(self, table: Table, lines: list[int], solution: Polished) -> Polished:
-        """Leave out lines whose price others can take over, if the clearing stays what it is."""
-        if not solution.dependent.any():
-            return solution
-        fewer = [line for line, out in zip(lines, solution.dependent, strict=True) if not out]
-        pi = np.ldexp(solution.price.astype(np.float64), -PRICE_FRACTION_BITS)
-        lean = polish(self._network, table, fewer, pi, solution.lean_mu)
-        same = (
-            lean is not None
-            and not (lean.overload_wh > _OVERLOAD_WH).any()
-            and not (np.sign(lean.mu) * np.sign(solution.mu) < 0).any()
-            and np.abs(lean.energy - solution.energy).max(initial=0) <= _SAME_ENERGY
-        )
-        return lean if lean is not None and same else solution

@@ -12,7 +12,7 @@ from deploy.devnet import connect
 from offchain.audit.history import Verdict, audit_market
 from offchain.errors import InputError
 from oracle.bundles import BundleDirectory
-from oracle.chain import read_market
+from oracle.reader import read_market
 from oracle.terminal import Reporter
 from oracle.verdict import verdict_json
 

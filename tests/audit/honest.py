@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 from coincurve import PrivateKey
 
-from deploy.devnet import development_key
-from offchain.audit.history import PublishedMarket, Verdict, audit_market
-from offchain.audit.interval import PostedHeader
+from deploy.chain import development_key
+from offchain.audit.history import Verdict, audit_market
+from offchain.audit.published import CollateralChange, PostedHeader, PublishedMarket
 from offchain.clearing.program import Clearer
 from offchain.commitment.header import Header
 from offchain.keccak import keccak
@@ -37,6 +37,8 @@ POLICY = replace(
 """Each interval settles the readings of the one before it."""
 
 METERS = Meters(CONFIG.seed, METER_KEY, missing_permille=100)
+
+DEPOSIT_MICRO = 10**9
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,9 @@ def honest_market(intervals: int = 3) -> Honest:
         orders_roots={i.header.interval: i.header.orders_root for i in done},
         seeds={i.header.interval: i.header.seed for i in done},
         headers=tuple(posted(i) for i in done),
+        owners={i: bytes.fromhex(a.address[2:]) for i, a in enumerate(accounts)},
+        collateral=tuple(CollateralChange(1, i, DEPOSIT_MICRO) for i in range(n)),
+        forced=(),
     )
     bundles = {0: start.bundle, **{i.header.interval: i.bundle for i in done}}
     return Honest(published, bundles, tuple(done), keys)

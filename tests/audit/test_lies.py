@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 
 from offchain.audit.findings import Fault, Rule
+from offchain.audit.published import CollateralChange, ForcedOrder
 from offchain.clearing.certificate import Certificate
+from offchain.commitment.hashing import packed_rows
 from offchain.market import Interval, MarketState
 from offchain.market.interval import commit
 from offchain.market.rules import Outcome, Table
 from offchain.metering.readings import signed_readings
 from offchain.orders.table import OrderTable
 from tests.audit.honest import (
+    DEPOSIT_MICRO,
     METER_KEY,
     Honest,
     honest_market,
+    posted,
     salt_of,
     separator_of,
     sign,
@@ -209,7 +213,7 @@ def test_a_false_state_is_named(honest: Honest, name: str, rule: Rule) -> None:
         ("pot", 1, Rule.TOTALS),
         ("shortfall", 1, Rule.TOTALS),
         ("imbalance_scale_ppb", 1, Rule.RESERVE),
-        ("forced_cursor", 1, Rule.ORDER),
+        ("forced_cursor", 1, Rule.FORCED),
     ],
 )
 def test_a_false_header_is_named(honest: Honest, name: str, value: int | bytes, rule: Rule) -> None:
@@ -322,8 +326,9 @@ def test_a_reading_of_another_interval_is_named(honest: Honest) -> None:
     assert found.where == "interval of reading in row 0"
 
 
-def test_a_reading_that_was_left_out_is_settled_as_missing_or_named(honest: Honest) -> None:
-    """Who leaves out a station's reading must take back its pay, or is told."""
+def test_who_leaves_out_a_station_s_reading_and_lets_it_keep_its_pay_is_told(
+    honest: Honest,
+) -> None:
     station = int(np.argmax(honest.intervals[-2].allocation["supply_x_wh"]))
 
     def drop(readings: Table) -> Table:
@@ -347,3 +352,77 @@ def test_a_fault_reads_as_a_sentence(honest: Honest) -> None:
         f"interval 3, price: price_ticks of allocation of participant {CONSUMER} is {true + 1}; "
         f"the rules give {true}"
     )
+
+
+def test_owing_more_than_was_deposited_is_named(honest: Honest) -> None:
+    state = honest.intervals[-1].state.market.state
+    owed = int(state["debit"][CONSUMER]) - int(state["credit"][CONSUMER])
+    assert owed > 0
+    rows = range(len(state))
+    for deposit, kept in ((owed, True), (owed - 1, False)):
+        published = replace(
+            honest.published,
+            collateral=(
+                *(CollateralChange(1, i, DEPOSIT_MICRO) for i in rows if i != CONSUMER),
+                CollateralChange(SHORT, CONSUMER, deposit),
+            ),
+        )
+        faults = [f for f in honest.verdict(published=published).faults if f.interval == SHORT]
+        assert [f.rule for f in faults] == ([] if kept else [Rule.OVERDRAWN])
+
+
+def forced_order(honest: Honest, interval: Interval, **fields: int) -> bytes:
+    """The consumer's order of an interval with other fields, signed and packed as it is filed."""
+    row = interval.orders[interval.orders["index"] == CONSUMER].copy()
+    for name, value in fields.items():
+        row[name] = value
+    return packed_rows(sign(interval.before, honest.keys, row)).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("fields", "ignored"),
+    [
+        ({}, False),
+        ({"seq": SHORT - 1, "flexible_wh": 1}, False),
+        ({"seq": SHORT + 1}, True),
+        ({"flexible_wh": 1}, True),
+        ({"seq": SHORT + 1, "valid_to": SHORT - 1}, False),
+        ({"seq": SHORT + 1, "flexible_wh": 2**29}, False),
+    ],
+    ids=[
+        "the one that was taken",
+        "an older one",
+        "a newer one",
+        "another of the same number",
+        "one that has expired",
+        "one above the contract",
+    ],
+)
+def test_a_forced_order_is_taken_or_named(
+    honest: Honest, fields: dict[str, int], ignored: bool
+) -> None:
+    truth = honest.intervals[-1]
+    filed = ForcedOrder(SHORT, forced_order(honest, truth, **fields))
+    lie = with_header(truth, replace(truth.header, forced_cursor=1))
+    published = replace(
+        honest.published, headers=(*honest.published.headers[:-1], posted(lie)), forced=(filed,)
+    )
+    verdict = honest.verdict({**honest.bundles, SHORT: lie.bundle}, published)
+    assert [f.rule for f in verdict.faults] == ([Rule.FORCED] if ignored else [])
+
+
+def test_forced_orders_that_are_due_are_counted(honest: Honest) -> None:
+    truth = honest.intervals[-1]
+    filed = ForcedOrder(SHORT, forced_order(honest, truth))
+    verdict = honest.verdict(published=replace(honest.published, forced=(filed,)))
+    (found,) = verdict.faults
+    assert (found.rule, found.interval) == (Rule.FORCED, SHORT)
+    assert (found.expected, found.found) == ("1", "0")
+
+
+def test_an_escrow_that_pays_another_than_the_contract_names_is_named(honest: Honest) -> None:
+    owners = {**honest.published.owners, CONSUMER: b"\5" * 20}
+    verdict = honest.verdict(published=replace(honest.published, owners=owners))
+    (found,) = verdict.faults
+    assert found.rule == Rule.CONTRACT
+    assert found.where == f"the owner of participant {CONSUMER} in the escrow"

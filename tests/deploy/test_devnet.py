@@ -9,8 +9,8 @@ import pytest
 from web3.contract import Contract
 
 from deploy import devnet
+from deploy.chain import PRIVATE_KEY_VARIABLE, Chain, ChainError, development_key
 from deploy.contracts import artifact, has_code_of
-from deploy.devnet import Chain, ChainError, development_key
 from offchain.errors import ClearwattError, InputError
 
 ETHER = 10**18
@@ -92,7 +92,7 @@ def test_a_development_key_is_the_same_in_every_run() -> None:
 
 def test_a_key_from_the_environment_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     key = development_key("payer", 0)
-    monkeypatch.setenv(devnet.PRIVATE_KEY_VARIABLE, "0x" + bytes(key.key).hex())
+    monkeypatch.setenv(PRIVATE_KEY_VARIABLE, "0x" + bytes(key.key).hex())
     with devnet.embedded() as chain:
         assert chain.payer == key.address
         with pytest.raises(ChainError, match="refused"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from deploy.devnet import PRIVATE_KEY_VARIABLE
+from deploy.chain import PRIVATE_KEY_VARIABLE
 from oracle import cli
 from tests.audit.honest import honest_market
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from web3.types import RPCEndpoint
 
 from deploy import devnet
+from deploy.chain import Chain
 from offchain.errors import InputError
 from oracle import cli
 from oracle.bundles import BundleDirectory
@@ -58,10 +60,19 @@ anvil = needs_anvil()
 
 
 @contextmanager
-def running_anvil() -> Iterator[tuple[devnet.Chain, str]]:
+def running_anvil() -> Iterator[tuple[Chain, str]]:
     """An anvil that somebody else has started, and its URL."""
     with devnet.anvil() as chain:
         yield chain, str(chain.web3.provider.endpoint_uri)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def mining_anvil() -> Iterator[str]:
+    """An anvil that mines a block each second, as a live chain would; its URL."""
+    with running_anvil() as (chain, url):
+        web3 = chain.web3
+        web3.provider.make_request(RPCEndpoint("evm_setIntervalMining"), [1])
+        yield url
 
 
 def test_a_demo_is_cleared_settled_paid_and_audited(capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,13 +178,26 @@ def test_any_node_serves_by_its_url_and_its_market_can_be_audited_by_anyone(
 
 
 @anvil
+@pytest.mark.slow
+def test_where_time_cannot_be_made_to_pass_it_is_waited_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oracle.demo.LIVE_WINDOW_S", 3)
+    monkeypatch.setattr("deploy.devnet._http_travel", lambda _: None)
+    with mining_anvil() as url:
+        result = demo(capsys, "--rpc", url)
+    assert result["audit"]["ok"] is True
+    assert result["claimed"] > 0
+
+
+@anvil
 def test_a_chain_without_our_contracts_is_told_from_one_with_them(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     with running_anvil() as (chain, url):
         for address, words in (
-            ("0x" + "11" * 20, "there is no clearwatt ledger at 0x1111"),
-            (chain.payer, "there is no clearwatt ledger"),
+            ("0x" + "11" * 20, "there is no clearwatt ClearingLedger at 0x1111"),
+            (chain.payer, "there is no clearwatt ClearingLedger"),
             ("0x1234", "'0x1234' is not an address"),
         ):
             command = ["audit", "--rpc", url, "--ledger", address, "--bundles", str(tmp_path)]

@@ -17,10 +17,18 @@ library FairPlay {
     /// @param seed The interval's seed.
     /// @return The key in ticks.
     function key(Policies.Policy memory p, Records.State memory s, bytes32 seed) internal pure returns (uint256) {
+        return keyOf(p, s, Draw.draw(seed, s.index));
+    }
+
+    /// @notice The key of a flexible order, its draw given.
+    /// @param p The policy.
+    /// @param s The participant's state before the interval.
+    /// @param g The draw, in 2^-24.
+    /// @return The key in ticks.
+    function keyOf(Policies.Policy memory p, Records.State memory s, uint256 g) internal pure returns (uint256) {
         uint256 owed = s.rateWh == 0 ? 0 : s.deficit / s.rateWh;
         if (owed > p.kMax * PPB) owed = p.kMax * PPB;
-        uint256 sum = p.gamma * p.v / PPB * s.memoryPpb / PPB + owed * p.v / PPB
-            + ((p.tau * p.v / PPB * Draw.draw(seed, s.index)) >> 24);
+        uint256 sum = p.gamma * p.v / PPB * s.memoryPpb / PPB + owed * p.v / PPB + ((p.tau * p.v / PPB * g) >> 24);
         return sum < p.kMax * p.v ? sum : p.kMax * p.v;
     }
 
@@ -87,12 +95,15 @@ library FairPlay {
         return deliverable >= requested ? 0 : PPB - deliverable * PPB / requested;
     }
 
-    /// @notice Price at a tightness.
+    /// @notice Price at a tightness, by the policy's curve: 0 linear, 1 piecewise, 2 smooth.
     /// @param p The policy.
     /// @param tau Tightness in ppb.
     /// @return In ticks.
     function price(Policies.Policy memory p, uint256 tau) internal pure returns (uint256) {
-        return p.pLo + (p.pHi - p.pLo) * tau / PPB;
+        uint256 phi = tau;
+        if (p.priceCurve == 1) phi = (2 * tau <= PPB ? tau : 3 * tau - PPB) / 2;
+        else if (p.priceCurve == 2) phi = tau * tau * (3 * PPB - 2 * tau) / (PPB * PPB);
+        return p.pLo + (p.pHi - p.pLo) * phi / PPB;
     }
 
     function _memory(Policies.Policy memory p, Records.State memory s, Records.Ramp memory flexible)

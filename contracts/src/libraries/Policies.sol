@@ -25,6 +25,7 @@ library Policies {
         uint256 pLo;
         uint256 pHi;
         uint256 maxBid;
+        uint256 priceCurve;
     }
 
     /// @notice Decode a policy and hold it to its hash.
@@ -47,5 +48,6 @@ library Policies {
         p.pLo = Records.number(packed, 47, 4);
         p.pHi = Records.number(packed, 51, 4);
         p.maxBid = Records.number(packed, 55, 4);
+        p.priceCurve = Records.number(packed, 60, 1);
     }
 }

@@ -92,7 +92,9 @@ library Build {
                 uint64(p.gamma),
                 uint64(p.tau)
             ),
-            abi.encodePacked(uint32(p.beta), uint32(p.pLo), uint32(p.pHi), uint32(p.maxBid), uint8(0), uint8(0))
+            abi.encodePacked(
+                uint32(p.beta), uint32(p.pLo), uint32(p.pHi), uint32(p.maxBid), uint8(0), uint8(p.priceCurve)
+            )
         );
     }
 

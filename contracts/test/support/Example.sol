@@ -11,6 +11,7 @@ import {TestBase} from "./Vm.sol";
 /// by hand. Every number below follows from it; tests change one and post the result.
 abstract contract Example is TestBase {
     uint256 internal constant PARTICIPANTS = 7;
+    uint256 internal constant SHORT_PRICE = 100_003;
     uint256 internal constant RESERVE = 0;
     uint256 internal constant A = 1;
     uint256 internal constant B = 2;
@@ -18,6 +19,12 @@ abstract contract Example is TestBase {
     uint256 internal constant D = 4;
     uint256 internal constant S = 5;
     uint256 internal constant R = 6;
+
+    /// @dev As index of an order, line or state: it is left out.
+    uint256 internal constant NO_ORDER = type(uint32).max;
+    uint256 internal constant NO_LINE = type(uint32).max;
+    uint256 internal constant NO_STATE = type(uint32).max;
+    uint256 internal constant NO_BUS = type(uint16).max;
 
     uint256 internal constant TREE_DEPTH = 3;
     uint256 internal constant BUS_DEPTH = 2;
@@ -65,7 +72,8 @@ abstract contract Example is TestBase {
             beta: 5e7,
             pLo: 200_000,
             pHi: 300_000,
-            maxBid: 250_000
+            maxBid: 250_000,
+            priceCurve: 0
         });
     }
 
@@ -171,14 +179,57 @@ abstract contract Example is TestBase {
 
     /// @dev The next interval: the same orders again, from where the last one ended.
     function following(Interval memory v) internal view returns (Interval memory w) {
+        Policies.Policy memory p = policy();
         w = example();
         w.number = v.number + 1;
         w.pre = v.post;
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
-            w.allocations[i].interval = w.number;
+            Records.Allocation memory a = w.allocations[i];
+            a.interval = w.number;
+            // without a draw and below the highest key: memory and deficit alone
+            a.keyTicks = p.v * w.pre[i].memoryPpb / 1e9 + (w.pre[i].deficit / w.pre[i].rateWh) * p.v / 1e9;
+            a.flexible.pa = p.pCap + a.keyTicks;
+            a.flexible.pb = a.flexible.pa + p.v * p.kappa;
         }
         settle(w);
         complete(w);
+    }
+
+    /// @dev An interval at a price so low that the bids cost more than is collected.
+    function shortInterval() internal view returns (Interval memory v) {
+        v = example();
+        uint256 cost;
+        uint256 pay;
+        uint256 headroom;
+        uint256 price = SHORT_PRICE;
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            Records.Allocation memory a = v.allocations[i];
+            a.priceTicks = price;
+            a.energyCost = price * a.flexible.x / 1000;
+            a.potShare = 0;
+            cost += a.energyCost;
+            pay += a.supplyPay;
+            headroom += policy().pHi * a.flexible.x / 1000 - a.energyCost;
+        }
+        uint256 left = pay - cost;
+        v.totals[6] = 0;
+        v.totals[7] = uint64(left);
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            Records.Allocation memory a = v.allocations[i];
+            a.shortfall = (pay - cost) * (policy().pHi * a.flexible.x / 1000 - a.energyCost) / headroom;
+            left -= a.shortfall;
+        }
+        // at most one more for each consumer
+        for (uint256 i = 0; left != 0; ++i) {
+            if (v.allocations[i].shortfall != 0) {
+                v.allocations[i].shortfall += 1;
+                --left;
+            }
+        }
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            v.post[i] = transition(v.pre[i], v.allocations[i]);
+        }
+        complete(v);
     }
 
     function _line(
@@ -243,10 +294,16 @@ abstract contract Example is TestBase {
             cost += a.energyCost;
             pay += a.supplyPay;
         }
-        v.totals[6] = uint64(cost - pay);
+        uint256 left = cost - pay;
+        v.totals[6] = uint64(left);
         v.post = new Records.State[](PARTICIPANTS);
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
             v.allocations[i].potShare = (cost - pay) * v.shares[i] / 1e9;
+            left -= v.allocations[i].potShare;
+        }
+        // with two shares the floors leave one unit at most
+        v.allocations[S].potShare += left;
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
             v.post[i] = transition(v.pre[i], v.allocations[i]);
         }
     }
@@ -306,7 +363,7 @@ abstract contract Example is TestBase {
         Records.Sums[] memory sums = new Records.Sums[](1 << BUS_DEPTH);
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
             (uint16 b, uint32 s) = place(i);
-            if (b != bus) continue;
+            if (b != bus || v.allocations[i].index == NO_LINE) continue;
             leaves[s] = Build.leaf(2, Build.allocation(v.allocations[i]));
             sums[s] = leafSums(v.allocations[i]);
         }
@@ -317,6 +374,7 @@ abstract contract Example is TestBase {
         bytes32[] memory nodes = new bytes32[](1 << HOLARCHY_DEPTH);
         Records.Sums[] memory sums = new Records.Sums[](1 << HOLARCHY_DEPTH);
         for (uint256 b = 0; b < 3; ++b) {
+            if (v.buses[b].bus == NO_BUS) continue;
             nodes[position(b)] = keccak256(bytes.concat(hex"03", Build.bus(v.buses[b])));
             sums[position(b)] = v.buses[b].sums;
         }
@@ -383,14 +441,14 @@ abstract contract Example is TestBase {
     function _orderLeaves(Interval memory v) private pure returns (bytes32[] memory leaves) {
         leaves = new bytes32[](PARTICIPANTS);
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
-            leaves[i] = Build.leaf(1, Build.order(v.orders[i]));
+            if (v.orders[i].index != NO_ORDER) leaves[i] = Build.leaf(1, Build.order(v.orders[i]));
         }
     }
 
     function _stateLeaves(Records.State[] memory states) private pure returns (bytes32[] memory leaves) {
-        leaves = new bytes32[](PARTICIPANTS);
-        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
-            leaves[i] = Build.leaf(3, Build.state(states[i]));
+        leaves = new bytes32[](states.length);
+        for (uint256 i = 0; i < states.length; ++i) {
+            if (states[i].index != NO_STATE) leaves[i] = Build.leaf(3, Build.state(states[i]));
         }
     }
 
@@ -417,7 +475,7 @@ abstract contract Example is TestBase {
 
     function allocationEvidence(Interval memory v, uint256 index) internal pure returns (AllocationEvidence memory e) {
         (uint16 bus, uint32 slot) = place(index);
-        e.record = Build.allocation(v.allocations[index]);
+        if (v.allocations[index].index != NO_LINE) e.record = Build.allocation(v.allocations[index]);
         e.slot = slot;
         e.lower = busTree(v, bus, slot).path;
         e.bus = Build.bus(v.buses[bus]);
@@ -426,24 +484,51 @@ abstract contract Example is TestBase {
     }
 
     function busEvidence(Interval memory v, uint256 bus) internal pure returns (BusEvidence memory e) {
-        e.bus = Build.bus(v.buses[bus]);
+        if (v.buses[bus].bus != NO_BUS) e.bus = Build.bus(v.buses[bus]);
         e.position = position(bus);
         e.upper = busesTree(v, position(bus)).path;
     }
 
     function stateEvidence(Records.State[] memory states, uint256 index) internal pure returns (LeafEvidence memory e) {
-        e.record = Build.state(states[index]);
+        if (states[index].index != NO_STATE) e.record = Build.state(states[index]);
+        (, e.path) = Build.plainTree(_stateLeaves(states), TREE_DEPTH, index);
+    }
+
+    function emptyState(Records.State[] memory states, uint256 index) internal pure returns (LeafEvidence memory e) {
         (, e.path) = Build.plainTree(_stateLeaves(states), TREE_DEPTH, index);
     }
 
     function orderEvidence(Interval memory v, uint256 index) internal pure returns (LeafEvidence memory e) {
-        e.record = Build.order(v.orders[index]);
+        if (v.orders[index].index != NO_ORDER) e.record = Build.order(v.orders[index]);
         (, e.path) = Build.plainTree(_orderLeaves(v), TREE_DEPTH, index);
     }
 
     function contractEvidence(uint256 index) internal pure returns (LeafEvidence memory e) {
         e.record = contractRecord(index);
         (, e.path) = Build.plainTree(_contractLeaves(), TREE_DEPTH, index);
+    }
+
+    function emptyContract(uint256 index) internal pure returns (LeafEvidence memory e) {
+        (, e.path) = Build.plainTree(_contractLeaves(), TREE_DEPTH, index);
+    }
+
+    function emptySlotEvidence(Interval memory v, uint256 bus, uint32 slot)
+        internal
+        pure
+        returns (AllocationEvidence memory e)
+    {
+        e.slot = slot;
+        e.lower = busTree(v, bus, slot).path;
+        e.bus = Build.bus(v.buses[bus]);
+        e.position = position(bus);
+        e.upper = busesTree(v, position(bus)).path;
+    }
+
+    function tail(bytes memory data, uint256 from) internal pure returns (bytes memory rest) {
+        rest = new bytes(data.length - from);
+        for (uint256 i = 0; i < rest.length; ++i) {
+            rest[i] = data[from + i];
+        }
     }
 
     function shareEvidence(Interval memory v, uint256 index) internal pure returns (LeafEvidence memory e) {

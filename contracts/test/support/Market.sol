@@ -15,6 +15,7 @@ import {Example} from "./Example.sol";
 
 /// @dev A deployed market at the genesis of the example.
 abstract contract Market is Example {
+    uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 3600;
     uint32 internal constant DEADLINE = 7200;
     uint32 internal constant RING = 8;
@@ -43,13 +44,13 @@ abstract contract Market is Example {
     bytes32[] internal chainB;
 
     function setUp() public virtual {
-        vm.warp(1_800_000_000);
+        vm.warp(START);
         deploy(1, true);
     }
 
     function deploy(uint8 signatures, bool eager) internal {
-        token = new TestToken();
-        registry = new GridRegistry();
+        token = TestToken(create("TestToken", ""));
+        registry = GridRegistry(create("GridRegistry", ""));
         uint32 version = registry.registerGrid(packedGrid());
         uint256 nonce = vm.getNonce(address(this));
         address bondAt = vm.computeCreateAddress(address(this), nonce + 1);
@@ -73,26 +74,23 @@ abstract contract Market is Example {
             signatures: signatures,
             eager: eager
         });
-        ledger = new ClearingLedger(c);
+        ledger = ClearingLedger(create("ClearingLedger", abi.encode(c)));
         address[] memory signers = new address[](3);
         signers[0] = OPERATOR;
         signers[1] = vm.addr(101);
         signers[2] = vm.addr(102);
-        bond = new OracleBond(
-            OracleBond.Config(token, address(ledger), faultsAt, TREASURER, RELIEF, PENALTY, PENALTY, REWARD, DELAY),
-            signers
-        );
-        faults = new FaultProofs(
-            ledger,
-            bond,
-            SettlementEscrow(vm.computeCreateAddress(address(this), nonce + 4)),
-            NetworkVerifier(vm.computeCreateAddress(address(this), nonce + 5)),
-            ForcedOrders(vm.computeCreateAddress(address(this), nonce + 6))
-        );
-        beacon = new CommitReveal(address(ledger), _tips());
-        escrow = new SettlementEscrow(token, ledger, address(this));
-        verifier = new NetworkVerifier(registry);
-        forced = new ForcedOrders(ledger, escrow);
+        OracleBond.Config memory stake =
+            OracleBond.Config(token, address(ledger), faultsAt, TREASURER, RELIEF, PENALTY, PENALTY, REWARD, DELAY);
+        bond = OracleBond(create("OracleBond", abi.encode(stake, signers)));
+        address escrowAt = vm.computeCreateAddress(address(this), nonce + 4);
+        address verifierAt = vm.computeCreateAddress(address(this), nonce + 5);
+        address forcedAt = vm.computeCreateAddress(address(this), nonce + 6);
+        faults = FaultProofs(create("FaultProofs", abi.encode(address(ledger), bondAt, escrowAt, verifierAt, forcedAt)));
+        beacon = CommitReveal(create("CommitReveal", abi.encode(address(ledger), _tips())));
+        escrow =
+            SettlementEscrow(create("SettlementEscrow", abi.encode(address(token), address(ledger), address(this))));
+        verifier = NetworkVerifier(create("NetworkVerifier", abi.encode(address(registry))));
+        forced = ForcedOrders(create("ForcedOrders", abi.encode(address(ledger), escrowAt)));
         assertEq(address(bond), bondAt);
         assertEq(address(faults), faultsAt);
         assertEq(address(beacon), beaconAt);

@@ -24,10 +24,14 @@ interface Vm {
     function revertToState(uint256 id) external returns (bool);
     function readFile(string calldata path) external view returns (string memory);
     function parseJsonUintArray(string calldata json, string calldata key) external pure returns (uint256[] memory);
+    function parseJsonIntArray(string calldata json, string calldata key) external pure returns (int256[] memory);
     function parseJsonBytes32Array(string calldata json, string calldata key) external pure returns (bytes32[] memory);
     function parseJsonBytesArray(string calldata json, string calldata key) external pure returns (bytes[] memory);
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
+    function getCode(string calldata artifact) external view returns (bytes memory);
     function getNonce(address account) external view returns (uint64);
+    function record() external;
+    function accesses(address target) external returns (bytes32[] memory reads, bytes32[] memory writes);
     function load(address account, bytes32 slot) external view returns (bytes32);
 }
 
@@ -37,6 +41,20 @@ abstract contract TestBase {
 
     error NotEqual(uint256 actual, uint256 expected);
     error NotTrue(string what);
+    error NotCreated(string name);
+
+    /// @dev Deploy a contract by its artefact. Were it named by `new`, every test would be compiled together with it.
+    function create(string memory name, bytes memory arguments) internal returns (address created) {
+        created = tryCreate(name, arguments);
+        if (created == address(0)) revert NotCreated(name);
+    }
+
+    function tryCreate(string memory name, bytes memory arguments) internal returns (address created) {
+        bytes memory code = bytes.concat(vm.getCode(string.concat(name, ".sol:", name)), arguments);
+        assembly ("memory-safe") {
+            created := create(0, add(code, 0x20), mload(code))
+        }
+    }
 
     function assertEq(uint256 actual, uint256 expected) internal pure {
         if (actual != expected) revert NotEqual(actual, expected);

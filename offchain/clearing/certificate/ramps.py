@@ -62,9 +62,8 @@ class Ramps:
         _within("q_wh", self.q_wh, 0, MAX_ORDER_WH)
         _within("pa_ticks", self.pa_ticks, -MAX_TICKS, MAX_TICKS - 1)
         width = self.pb_ticks - self.pa_ticks
-        _within(
-            "pb_ticks - pa_ticks", np.where(self.q_wh == 0, width + 1, width), 1, MAX_RAMP_TICKS
-        )
+        width = np.where(self.q_wh == 0, np.maximum(width, 1), width)
+        _within("pb_ticks - pa_ticks", width, 1, MAX_RAMP_TICKS)
 
 
 def _within(name: str, column: npt.NDArray[np.signedinteger], low: int, high: int) -> None:

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ISettlementEscrow} from "../src/interfaces/ISettlementEscrow.sol";
+import {Records} from "../src/libraries/Records.sol";
+import {HeaderEvidence, LeafEvidence} from "../src/types/Evidence.sol";
+import {Build} from "./support/Build.sol";
+import {Market} from "./support/Market.sol";
+
+/// @dev Money in and out, whatever is posted and whenever anyone leaves.
+contract EscrowTest is Market {
+    function _final() private returns (HeaderEvidence memory h, Interval memory v) {
+        v = example();
+        h = postInterval(v).header;
+        passWindow();
+    }
+
+    function _earned(Interval memory v, uint256 i) private pure returns (uint256) {
+        return v.post[i].credit - v.post[i].debit;
+    }
+
+    /* ------------------------------------------------ IN ----------------------------------------------------- */
+
+    function test_register_onlyByTheRegistrarAndOnce() public {
+        vm.expectRevert(ISettlementEscrow.Escrow_Unauthorised.selector);
+        vm.prank(WATCHER);
+        escrow.register(WATCHER, 7, 0);
+        vm.expectRevert(ISettlementEscrow.Escrow_Unauthorised.selector);
+        vm.prank(WATCHER);
+        escrow.registerMany(new address[](1), 7, 0);
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEscrow.Escrow_CannotRegister.selector, 1));
+        escrow.register(WATCHER, 1, 0);
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEscrow.Escrow_CannotRegister.selector, 7));
+        escrow.register(address(0), 7, 0);
+        escrow.register(WATCHER, 7, 0);
+        assertEq(escrow.ownerOf(7), WATCHER);
+        assertEq(escrow.account(7).since, 1);
+    }
+
+    function test_deposit_anyoneMayAdd() public {
+        token.mint(WATCHER, 5);
+        vm.startPrank(WATCHER);
+        token.approve(address(escrow), 5);
+        escrow.deposit(uint32(A), 5);
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEscrow.Escrow_NotRegistered.selector, 9));
+        escrow.deposit(9, 5);
+        vm.stopPrank();
+        assertEq(escrow.account(uint32(A)).deposit, DEPOSIT + 5);
+    }
+
+    function _permit(uint256 amount) private view returns (uint8 v, bytes32 r, bytes32 s) {
+        bytes32 structHash = keccak256(
+            abi.encode(
+                keccak256("Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"),
+                owner(A),
+                address(escrow),
+                amount,
+                token.nonces(owner(A)),
+                type(uint256).max
+            )
+        );
+        return vm.sign(key(A), keccak256(abi.encodePacked(hex"1901", token.DOMAIN_SEPARATOR(), structHash)));
+    }
+
+    function test_depositWithPermit_needsNoApproval() public {
+        token.mint(owner(A), 5);
+        (uint8 v, bytes32 r, bytes32 s) = _permit(5);
+        vm.prank(owner(A));
+        escrow.depositWithPermit(uint32(A), 5, type(uint256).max, v, r, s);
+        assertEq(escrow.account(uint32(A)).deposit, DEPOSIT + 5);
+    }
+
+    function test_depositWithPermit_survivesAPermitThatSomebodyElseSent() public {
+        token.mint(owner(A), 5);
+        (uint8 v, bytes32 r, bytes32 s) = _permit(5);
+        token.permit(owner(A), address(escrow), 5, type(uint256).max, v, r, s);
+        vm.prank(owner(A));
+        escrow.depositWithPermit(uint32(A), 5, type(uint256).max, v, r, s);
+        assertEq(escrow.account(uint32(A)).deposit, DEPOSIT + 5);
+    }
+
+    /* ------------------------------------------------ CLAIM -------------------------------------------------- */
+
+    function test_claim_paysWhatWasEarnedOnce() public {
+        (HeaderEvidence memory h, Interval memory v) = _final();
+        LeafEvidence memory leaf = stateEvidence(v.post, S);
+        escrow.claim(h, leaf);
+        assertEq(token.balanceOf(owner(S)), _earned(v, S));
+        vm.expectRevert(ISettlementEscrow.Escrow_NothingDue.selector);
+        escrow.claim(h, leaf);
+    }
+
+    function test_claim_oneForAnyNumberOfIntervals() public {
+        Interval memory v = example();
+        postInterval(v);
+        v = following(v);
+        HeaderEvidence memory h = postInterval(v).header;
+        passWindow();
+        escrow.claim(h, stateEvidence(v.post, S));
+        assertEq(token.balanceOf(owner(S)), _earned(v, S));
+    }
+
+    function test_claim_notBeforeTheHeaderIsFinal() public {
+        Interval memory v = example();
+        HeaderEvidence memory h = postInterval(v).header;
+        LeafEvidence memory leaf = stateEvidence(v.post, S);
+        vm.expectRevert(abi.encodeWithSignature("Ledger_NotFinal(uint32)", 1));
+        escrow.claim(h, leaf);
+    }
+
+    function test_claim_notFromAVoidHeader() public {
+        Interval memory v = example();
+        HeaderEvidence memory h = postInterval(v).header;
+        vm.prank(address(faults));
+        ledger.voidFrom(1, false);
+        passWindow();
+        LeafEvidence memory leaf = stateEvidence(v.post, S);
+        vm.expectRevert(abi.encodeWithSignature("Ledger_UnknownHeader(uint32)", 1));
+        escrow.claim(h, leaf);
+    }
+
+    function test_claim_refusesForgedLeaves() public {
+        (HeaderEvidence memory h, Interval memory v) = _final();
+        LeafEvidence memory leaf = stateEvidence(v.post, S);
+        v.post[S].credit += 1;
+        leaf.record = Build.state(v.post[S]);
+        _refused(h, leaf);
+        v.post[S].credit -= 1;
+        leaf = stateEvidence(v.pre, S);
+        _refused(h, leaf);
+        leaf = stateEvidence(v.post, S);
+        leaf.path = stateEvidence(v.post, R).path;
+        _refused(h, leaf);
+        leaf = stateEvidence(v.post, S);
+        leaf.path = bytes.concat(leaf.path, bytes32(0));
+        _refused(h, leaf);
+        leaf.record = "";
+        _refused(h, leaf);
+    }
+
+    function _refused(HeaderEvidence memory h, LeafEvidence memory leaf) private {
+        vm.expectRevert(ISettlementEscrow.Escrow_WrongLeaf.selector);
+        escrow.claim(h, leaf);
+    }
+
+    function test_claim_nothingForWhoOwes() public {
+        (HeaderEvidence memory h, Interval memory v) = _final();
+        LeafEvidence memory leaf = stateEvidence(v.post, A);
+        vm.expectRevert(ISettlementEscrow.Escrow_NothingDue.selector);
+        escrow.claim(h, leaf);
+    }
+
+    function test_claimMany_passesOverWhoHasNothing() public {
+        (HeaderEvidence memory h, Interval memory v) = _final();
+        LeafEvidence[] memory leaves = new LeafEvidence[](PARTICIPANTS);
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            leaves[i] = stateEvidence(v.post, i);
+        }
+        uint64 paid = escrow.claimMany(h, leaves);
+        assertEq(paid, _earned(v, S) + _earned(v, R) + _earned(v, RESERVE));
+        assertEq(escrow.claimMany(h, leaves), 0);
+    }
+
+    /* ------------------------------------------------ WITHDRAW ----------------------------------------------- */
+
+    function test_withdraw_waitsForAGateAfterTheAnnouncement() public {
+        vm.prank(owner(R));
+        escrow.announceWithdrawal(uint32(R), 4);
+        Interval memory v = example();
+        HeaderEvidence memory h = postInterval(v).header;
+        passWindow();
+        LeafEvidence memory leaf = stateEvidence(v.post, R);
+        vm.expectRevert(ISettlementEscrow.Escrow_NotReleased.selector);
+        escrow.withdraw(h, leaf);
+        v = following(v);
+        postInterval(v);
+        v = following(v);
+        h = postInterval(v).header;
+        passWindow();
+        leaf = stateEvidence(v.post, R);
+        assertEq(escrow.withdraw(h, leaf), 4);
+        assertEq(escrow.account(uint32(R)).deposit, DEPOSIT - 4);
+        vm.expectRevert(ISettlementEscrow.Escrow_NotReleased.selector);
+        escrow.withdraw(h, leaf);
+    }
+
+    function test_withdraw_onlyWhatIsNotOwed() public {
+        vm.prank(owner(B));
+        escrow.announceWithdrawal(uint32(B), DEPOSIT);
+        Interval memory v = example();
+        postInterval(v);
+        v = following(v);
+        postInterval(v);
+        v = following(v);
+        HeaderEvidence memory h = postInterval(v).header;
+        passWindow();
+        assertEq(escrow.withdraw(h, stateEvidence(v.post, B)), DEPOSIT - v.post[B].debit);
+    }
+
+    function test_announce_onlyByTheOwnerAndNotMoreThanThereIs() public {
+        vm.expectRevert(ISettlementEscrow.Escrow_Unauthorised.selector);
+        escrow.announceWithdrawal(uint32(A), 1);
+        vm.expectRevert(ISettlementEscrow.Escrow_BeyondDeposit.selector);
+        vm.prank(owner(A));
+        escrow.announceWithdrawal(uint32(A), DEPOSIT + 1);
+    }
+
+    /* ------------------------------------------------ ESCAPE ------------------------------------------------- */
+
+    function test_escape_everyoneLeavesWithEverythingToTheLastUnit() public {
+        Interval memory v = example();
+        postInterval(v);
+        v = following(v);
+        HeaderEvidence memory h = postInterval(v).header;
+        passWindow();
+        // one has collected before
+        escrow.claim(h, stateEvidence(v.post, S));
+        vm.warp(block.timestamp + DEADLINE + 1);
+        ledger.freeze();
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            escrow.escape(h, uint32(i), stateEvidence(v.post, i));
+            assertEq(token.balanceOf(owner(i)), DEPOSIT + v.post[i].credit - v.post[i].debit);
+        }
+        assertEq(token.balanceOf(address(escrow)), 0);
+        LeafEvidence memory leaf = stateEvidence(v.post, A);
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEscrow.Escrow_NotRegistered.selector, A));
+        escrow.escape(h, uint32(A), leaf);
+    }
+
+    function test_escape_fromAMarketThatNeverPosted() public {
+        vm.warp(block.timestamp + DEADLINE + 1);
+        ledger.freeze();
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            assertEq(escrow.escapeUnlisted(uint32(i)), DEPOSIT);
+        }
+        assertEq(token.balanceOf(address(escrow)), 0);
+    }
+
+    function test_escape_ofWhoCameAfterTheLastHeader() public {
+        Interval memory v = example();
+        HeaderEvidence memory h = postInterval(v).header;
+        token.mint(address(this), 3);
+        token.approve(address(escrow), 3);
+        escrow.register(WATCHER, 7, 3);
+        _freeze();
+        vm.expectRevert(ISettlementEscrow.Escrow_WrongLeaf.selector);
+        escrow.escapeUnlisted(uint32(A));
+        assertEq(escrow.escapeUnlisted(7), 3);
+        h;
+    }
+
+    function test_escape_ofWhoIsMissingInTheState() public {
+        token.mint(address(this), 3);
+        token.approve(address(escrow), 3);
+        escrow.register(WATCHER, 7, 3);
+        Interval memory v = example();
+        HeaderEvidence memory h = postInterval(v).header;
+        _freeze();
+        LeafEvidence memory absent = emptyState(v.post, 7);
+        assertEq(escrow.escape(h, 7, absent), 3);
+        LeafEvidence memory lie = emptyState(v.post, A);
+        vm.expectRevert(ISettlementEscrow.Escrow_WrongLeaf.selector);
+        escrow.escape(h, uint32(A), lie);
+        LeafEvidence memory another = stateEvidence(v.post, S);
+        vm.expectRevert(ISettlementEscrow.Escrow_WrongLeaf.selector);
+        escrow.escape(h, uint32(A), another);
+    }
+
+    function _freeze() private {
+        vm.warp(block.timestamp + DEADLINE + 1);
+        ledger.freeze();
+    }
+
+    function test_escape_onlyWhenFrozenAndFromTheLastHeader() public {
+        Interval memory v = example();
+        HeaderEvidence memory h = postInterval(v).header;
+        LeafEvidence memory leaf = stateEvidence(v.post, A);
+        vm.expectRevert(ISettlementEscrow.Escrow_NotEscapable.selector);
+        escrow.escape(h, uint32(A), leaf);
+        vm.expectRevert(ISettlementEscrow.Escrow_NotEscapable.selector);
+        escrow.escapeUnlisted(uint32(A));
+        Interval memory w = following(v);
+        HeaderEvidence memory last = postInterval(w).header;
+        _freeze();
+        vm.expectRevert(ISettlementEscrow.Escrow_NotLastHeader.selector);
+        escrow.escape(h, uint32(A), leaf);
+        escrow.escape(last, uint32(A), stateEvidence(w.post, A));
+    }
+
+    function test_escape_waitsForTheWindowOfTheLastHeader() public {
+        deploy(1, true);
+        Interval memory v = example();
+        postInterval(v);
+        vm.prank(address(faults));
+        ledger.voidFrom(1, false);
+        vm.warp(block.timestamp + DEADLINE + 1);
+        ledger.freeze();
+        assertTrue(ledger.escapable(), "genesis is final");
+        assertEq(escrow.escapeUnlisted(uint32(A)), DEPOSIT);
+    }
+
+    function test_escape_whoOwesMoreThanItsDepositGetsNothing() public {
+        Interval memory v = example();
+        v.post[A].debit = DEPOSIT + 1;
+        complete(v);
+        HeaderEvidence memory h = postInterval(v).header;
+        _freeze();
+        assertEq(escrow.escape(h, uint32(A), stateEvidence(v.post, A)), 0);
+    }
+
+    /* ------------------------------------------------ SOLVENCY ----------------------------------------------- */
+
+    function test_solvency_theBalanceIsWhatIsOwed() public {
+        Interval memory v = example();
+        for (uint256 i = 0; i < 3; ++i) {
+            HeaderEvidence memory h = postInterval(v).header;
+            passWindow();
+            _assertSolvent(v);
+            escrow.claim(h, stateEvidence(v.post, i == 1 ? R : S));
+            _assertSolvent(v);
+            v = following(v);
+        }
+    }
+
+    function _assertSolvent(Interval memory v) private view {
+        uint256 owed;
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            ISettlementEscrow.Account memory a = escrow.account(uint32(i));
+            Records.State memory s = v.post[i];
+            owed += a.deposit + s.credit - s.debit - a.paid;
+        }
+        assertEq(owed, token.balanceOf(address(escrow)));
+    }
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IFaultProofs} from "../../src/interfaces/IFaultProofs.sol";
+import {ISettlementEscrow} from "../../src/interfaces/ISettlementEscrow.sol";
+import {Records} from "../../src/libraries/Records.sol";
+import {AllocationEvidence, HeaderEvidence, LeafEvidence} from "../../src/types/Evidence.sol";
+import {Market} from "../support/Market.sol";
+
+/// @dev A market in which everybody does anything at any time, with an operator that is honest.
+contract Handler is Market {
+    /// @dev The intervals that stand and their headers, encoded; interval t at place t - 1.
+    bytes[] private _intervals;
+    bytes[] private _evidence;
+
+    /// @dev How often an honest header was voided by evidence.
+    uint256 public wrongVerdicts;
+    /// @dev Whether a counter that may only grow has shrunk.
+    bool public shrunk;
+
+    uint64[7] private _paid;
+
+    constructor() {
+        setUp();
+    }
+
+    modifier afterwards(uint256 wait) {
+        vm.warp(block.timestamp + wait % WINDOW);
+        _;
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            uint64 paid = escrow.account(uint32(i)).paid;
+            if (paid < _paid[i]) shrunk = true;
+            _paid[i] = paid;
+        }
+    }
+
+    /* ------------------------------------------------ THE OPERATOR ------------------------------------------- */
+
+    function post(uint256 wait) external afterwards(wait) {
+        if (ledger.frozen()) return;
+        Interval memory v = _intervals.length == 0 ? example() : following(_interval(_intervals.length));
+        if (!_covered(v) || _ringIsFull()) return;
+        Posted memory p;
+        if (_inputsStand(v)) {
+            p = commitment(v, _seed[v.number], ledger.gridVersion());
+            p.header.previousHash = _previousHash();
+            vm.prank(OPERATOR);
+            ledger.post(p.header.previousHash, p.header.payload, p.certificate);
+        } else {
+            lastHash = _previousHash();
+            p = postInterval(v);
+            _seed[v.number] = _seedOf(p.header.payload);
+        }
+        _intervals.push(abi.encode(v));
+        _evidence.push(abi.encode(p.header));
+    }
+
+    mapping(uint32 interval => bytes32 seed) private _seed;
+
+    function _inputsStand(Interval memory v) private view returns (bool) {
+        return ledger.hasInputs(v.number, ordersRoot(v), _seed[v.number]);
+    }
+
+    function _previousHash() private view returns (bytes32) {
+        return _evidence.length == 0 ? ledger.genesisHash() : ledger.hashHeader(_header(_evidence.length));
+    }
+
+    function _seedOf(bytes memory payload) private pure returns (bytes32 seed) {
+        assembly ("memory-safe") {
+            seed := mload(add(payload, 328))
+        }
+    }
+
+    function _covered(Interval memory v) private view returns (bool) {
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            ISettlementEscrow.Account memory a = escrow.account(uint32(i));
+            uint256 announced = v.number >= a.withdrawableFrom ? a.announced : 0;
+            if (v.post[i].peak + v.post[i].debit > v.post[i].credit + a.deposit - announced) return false;
+        }
+        return true;
+    }
+
+    function _ringIsFull() private view returns (bool) {
+        uint256 interval = _intervals.length + 1;
+        if (interval < RING) return false;
+        uint32 time = interval == RING ? uint32(START) : ledger.postedAt(uint32(interval - RING));
+        return block.timestamp < time + WINDOW;
+    }
+
+    /// @dev What a proven fault does: only the ledger's own rules protect what is final.
+    function void(uint256 interval, uint256 wait) external afterwards(wait) {
+        if (_intervals.length == 0) return;
+        interval = interval % _intervals.length + 1;
+        if (interval <= ledger.finalHead()) return;
+        vm.prank(address(faults));
+        ledger.voidFrom(uint32(interval), false);
+        while (_intervals.length >= interval) {
+            _intervals.pop();
+            _evidence.pop();
+        }
+    }
+
+    function freeze(uint256 wait) external afterwards(wait) {
+        // rarely, so that markets live for a while
+        if (wait % 16 != 0 || ledger.frozen()) return;
+        vm.warp(block.timestamp + DEADLINE + 1);
+        ledger.freeze();
+    }
+
+    /* ------------------------------------------------ PARTICIPANTS ------------------------------------------- */
+
+    function deposit(uint256 i, uint64 amount, uint256 wait) external afterwards(wait) {
+        i %= PARTICIPANTS;
+        amount %= DEPOSIT;
+        token.mint(address(this), amount);
+        token.approve(address(escrow), amount);
+        escrow.deposit(uint32(i), amount);
+    }
+
+    function announce(uint256 i, uint64 amount, uint256 wait) external afterwards(wait) {
+        i %= PARTICIPANTS;
+        amount = uint64(amount % (uint256(escrow.account(uint32(i)).deposit) + 1));
+        vm.prank(owner(i));
+        escrow.announceWithdrawal(uint32(i), amount);
+    }
+
+    function withdraw(uint256 i, uint256 wait) external afterwards(wait) {
+        i %= PARTICIPANTS;
+        uint32 last = ledger.finalHead();
+        ISettlementEscrow.Account memory a = escrow.account(uint32(i));
+        if (last == 0 || a.announced == 0 || last < a.withdrawableFrom) return;
+        escrow.withdraw(_header(last), stateEvidence(_interval(last).post, i));
+    }
+
+    function claim(uint256 i, uint256 wait) external afterwards(wait) {
+        i %= PARTICIPANTS;
+        uint32 last = ledger.finalHead();
+        if (last == 0) return;
+        Records.State memory s = _interval(last).post[i];
+        if (s.credit <= s.debit + escrow.account(uint32(i)).paid) return;
+        escrow.claim(_header(last), stateEvidence(_interval(last).post, i));
+    }
+
+    /* ------------------------------------------------ FALSE ACCUSERS ----------------------------------------- */
+
+    function accuse(uint256 interval, uint256 i, uint256 j, uint256 wait) external afterwards(wait) {
+        if (_intervals.length == 0) return;
+        interval = interval % _intervals.length + 1;
+        if (ledger.head() - interval >= RING) return;
+        (i, j) = (i % PARTICIPANTS, j % PARTICIPANTS);
+        Interval memory v = _interval(interval);
+        HeaderEvidence memory h = _header(interval);
+        AllocationEvidence memory a = allocationEvidence(v, i);
+        LeafEvidence memory post_ = stateEvidence(v.post, i);
+        _accuse(abi.encodeCall(IFaultProofs.payment, (h, a)));
+        _accuse(abi.encodeCall(IFaultProofs.misplaced, (h, a)));
+        _accuse(abi.encodeCall(IFaultProofs.copied, (h, a, orderEvidence(v, i))));
+        _accuse(abi.encodeCall(IFaultProofs.pot, (h, a, shareEvidence(v, i))));
+        _accuse(abi.encodeCall(IFaultProofs.placement, (h, a, uint32(j), contractEvidence(j))));
+        _accuse(abi.encodeCall(IFaultProofs.key, (h, a, stateEvidence(v.pre, i), packedPolicy())));
+        _accuse(abi.encodeCall(IFaultProofs.overdrawn, (h, post_)));
+        _accuse(abi.encodeCall(IFaultProofs.orderSignature, (h, orderEvidence(v, i))));
+        bytes memory transition_ =
+            abi.encodeCall(IFaultProofs.transition, (h, a, stateEvidence(v.pre, i), post_, packedPolicy()));
+        _accuse(transition_);
+        // and with a byte of the evidence changed
+        transition_[4 + j * 131 % (transition_.length - 4)] ^= 0x01;
+        _accuse(transition_);
+    }
+
+    function _accuse(bytes memory data) private {
+        (bool ok,) = address(faults).call(data);
+        if (ok) ++wrongVerdicts;
+    }
+
+    /* ------------------------------------------------ WHAT MUST HOLD ----------------------------------------- */
+
+    /// @dev Nobody owes more than it has, and the escrow holds exactly what it owes.
+    function solvent() external view returns (bool) {
+        uint32 last = ledger.finalHead();
+        Records.State[] memory state = last == 0 ? example().pre : _interval(last).post;
+        uint256 owed;
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            ISettlementEscrow.Account memory a = escrow.account(uint32(i));
+            if (a.deposit + state[i].credit < state[i].debit + a.paid) return false;
+            owed += a.deposit + state[i].credit - state[i].debit - a.paid;
+        }
+        return owed == token.balanceOf(address(escrow));
+    }
+
+    /// @dev Whatever has happened: freeze, wait, and everyone leaves with everything.
+    function everyoneLeaves() external returns (bool) {
+        if (!ledger.frozen()) {
+            vm.warp(block.timestamp + DEADLINE + 1);
+            ledger.freeze();
+        }
+        vm.warp(block.timestamp + WINDOW);
+        uint256 last = _intervals.length;
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            if (last == 0) escrow.escapeUnlisted(uint32(i));
+            else escrow.escape(_header(last), uint32(i), stateEvidence(_interval(last).post, i));
+        }
+        return token.balanceOf(address(escrow)) == 0;
+    }
+
+    function headIsWhatStands() external view returns (bool) {
+        return ledger.head() == _intervals.length;
+    }
+
+    function _interval(uint256 number) private view returns (Interval memory) {
+        return abi.decode(_intervals[number - 1], (Interval));
+    }
+
+    function _header(uint256 number) private view returns (HeaderEvidence memory) {
+        return abi.decode(_evidence[number - 1], (HeaderEvidence));
+    }
+}

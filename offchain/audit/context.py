@@ -1,0 +1,70 @@
+"""What an interval is judged by: the market, what was fixed on the chain before, and where the interval starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offchain.audit.published import ForcedOrder
+from offchain.audit.rebuild import Ints, Table
+from offchain.commitment.allocation import Layout
+from offchain.commitment.header import Domain
+from offchain.grid.model import Grid
+from offchain.orders.signing import SignatureCheck
+from offchain.policy import Policy
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What was fixed on the chain before an interval was cleared.
+
+    Attributes:
+        orders_root: 32 bytes; None if no orders were fixed.
+        seed: 32 bytes; None if no seed was fixed.
+        collateral: int64[n], what everybody had deposited and not taken back, micro.
+        forced: Orders filed on the chain that were due.
+    """
+
+    orders_root: bytes | None
+    seed: bytes | None
+    collateral: Ints
+    forced: tuple[ForcedOrder, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """A market whose genesis has been checked: what every interval is judged by.
+
+    Attributes:
+        domain: What the market's hashes are bound to.
+        policy: Its policy.
+        policy_hash: Hash of the policy.
+        grids: Its grids by version.
+        contracts: records.CONTRACT, one row per participant.
+        layouts: Shape of the allocation tree on each grid.
+        signatures: Checks the orders' signatures, and remembers those it has seen.
+    """
+
+    domain: Domain
+    policy: Policy
+    policy_hash: bytes
+    grids: dict[int, Grid]
+    contracts: Table
+    layouts: dict[int, Layout]
+    signatures: SignatureCheck
+
+
+@dataclass(frozen=True, eq=False)
+class Before:
+    """Where an interval starts.
+
+    Attributes:
+        header_hash: Hash of the header before it.
+        state: State after that interval.
+        shares_root: Root of the shares.
+        past: Allocations of the intervals whose readings are not settled yet, the oldest first.
+    """
+
+    header_hash: bytes
+    state: Table
+    shares_root: bytes
+    past: tuple[Table, ...] = ()

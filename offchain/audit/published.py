@@ -1,0 +1,81 @@
+"""What an auditor is given: a market as its chain tells it. Nothing here is believed but that the chain says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offchain.commitment.header import Domain
+
+
+@dataclass(frozen=True)
+class PostedHeader:
+    """A header as the chain has it.
+
+    Attributes:
+        previous_hash: What it was posted on.
+        payload: Its 436 bytes.
+        certificate: The network certificate posted with it.
+        header_hash: Its hash, as the ledger announced it.
+    """
+
+    previous_hash: bytes
+    payload: bytes
+    certificate: bytes
+    header_hash: bytes
+
+
+@dataclass(frozen=True)
+class ForcedOrder:
+    """An order filed on the chain because the operator did not take it.
+
+    Attributes:
+        due: First interval that must hold it.
+        record: The packed order with its signature.
+    """
+
+    due: int
+    record: bytes
+
+
+@dataclass(frozen=True)
+class CollateralChange:
+    """A deposit that grew or shrank.
+
+    Attributes:
+        interval: First interval for which the change counts.
+        index: Registration number.
+        micro: By how much; negative where something was taken back.
+    """
+
+    interval: int
+    index: int
+    micro: int
+
+
+@dataclass(frozen=True)
+class PublishedMarket:
+    """A market as a chain has it.
+
+    Attributes:
+        domain: Chain, ledger and market id.
+        policy_hash: Hash of its policy.
+        genesis_hash: Header hash before interval 1.
+        grids: The registered bytes of every grid that a header names, by version.
+        orders_roots: Root of the orders of each interval.
+        seeds: Seed of each interval.
+        headers: The headers that stand, from interval 1.
+        owners: Who acts for each registration number, 20 bytes each.
+        collateral: What was deposited and taken back, by ascending interval.
+        forced: Orders filed on the chain, in the order of filing.
+    """
+
+    domain: Domain
+    policy_hash: bytes
+    genesis_hash: bytes
+    grids: dict[int, bytes]
+    orders_roots: dict[int, bytes]
+    seeds: dict[int, bytes]
+    headers: tuple[PostedHeader, ...]
+    owners: dict[int, bytes]
+    collateral: tuple[CollateralChange, ...]
+    forced: tuple[ForcedOrder, ...]

@@ -1,0 +1,67 @@
+"""Which proofs a claim admits: the fault table of docs/faults.md as code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from offchain.proofs import buses, lines, orders
+from offchain.proofs.claim import Claim
+from offchain.proofs.lines import Arguments, Shown
+
+#: Every function of IFaultProofs and all the evidence for it.
+FAULTS: Final[dict[str, Callable[[Claim], Iterator[Shown]]]] = {
+    "bracket": lines.bracket,
+    "payment": lines.payment,
+    "misplaced": lines.misplaced,
+    "copied": lines.copied,
+    "key": lines.key,
+    "pot": lines.pot,
+    "shortfall": lines.shortfall,
+    "transition": lines.transition,
+    "placement": lines.placement,
+    "orphan": lines.orphan,
+    "sumNode": buses.sum_node,
+    "busRoot": buses.bus_root,
+    "busVector": buses.bus_vector,
+    "busPlacement": buses.bus_placement,
+    "totals": buses.totals,
+    "price": buses.price,
+    "network": buses.network,
+    "allocationForm": buses.allocation_form,
+    "recordForm": buses.record_form,
+    "orderTerms": orders.order_terms,
+    "orderSignature": orders.order_signature,
+    "forcedIgnored": orders.forced_ignored,
+    "forcedCursor": orders.forced_cursor,
+    "overdrawn": orders.overdrawn,
+}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A call that voids a header.
+
+    Attributes:
+        function: of FaultProofs.
+        arguments: all of them, the header first.
+    """
+
+    function: str
+    arguments: Arguments
+
+
+def proofs(claim: Claim) -> Iterator[Proof]:
+    """The first proof of each kind that the claim admits; none if it is an outcome of the rules."""
+    for function, evidence in FAULTS.items():
+        for arguments, shows in evidence(claim):
+            if shows:
+                yield Proof(function, (claim.evidence, *arguments))
+                break
+
+
+def kebab(function: str) -> str:
+    """The name of a proof as people write it: ``sum-node`` for ``sumNode``."""
+    return re.sub(r"(?=[A-Z])", "-", function).lower()

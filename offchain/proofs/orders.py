@@ -1,0 +1,99 @@
+"""Evidence about orders and collateral; the judges are those of OrderFaults.sol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import numpy as np
+
+from offchain.orders.signing import digests, recover
+from offchain.policy import Policy
+from offchain.proofs.claim import Claim, LeafEvidence
+from offchain.proofs.lines import Shown, order_of, state_of
+from offchain.proofs.preimages import UndisclosedError
+from offchain.records import ORDER, STATE, wire
+
+
+def _orders(claim: Claim) -> Iterator[tuple[LeafEvidence, dict[str, int]]]:
+    """The orders that lie at their index."""
+    for index, leaf in claim.leaves(claim.header.orders_root).items():
+        if len(leaf.record) == ORDER.itemsize:
+            order = order_of(leaf.record)
+            if order["index"] == index:
+                yield leaf, order
+
+
+def admissible(order: dict[str, int], state: dict[str, int], policy: Policy, interval: int) -> bool:
+    """Whether an order is valid in an interval, within its contract and the highest bid."""
+    return (
+        order["valid_from"] <= interval <= order["valid_to"]
+        and order["essential_wh"] + order["flexible_wh"] <= state["demand_cap_wh"]
+        and order["supply_wh"] <= state["supply_cap_wh"]
+        and order["bid_ticks"] <= policy.max_bid_ticks
+    )
+
+
+def order_terms(claim: Claim) -> Iterator[Shown]:
+    """An order is not valid in the interval, above its contract or the highest bid, or of nobody."""
+    for leaf, order in _orders(claim):
+        with suppress(UndisclosedError):
+            pre = claim.leaf(claim.header.pre_state_root, order["index"])
+            wrong = not pre.record or not admissible(
+                order, state_of(pre.record), claim.policy, claim.header.interval
+            )
+            yield (leaf, pre, claim.policy.packed()), wrong
+
+
+def order_signature(claim: Claim) -> Iterator[Shown]:
+    """An order is not signed by the registered owner."""
+    for leaf, order in _orders(claim):
+        account = claim.facts.accounts.get(order["index"])
+        row = np.frombuffer(leaf.record, dtype=wire(ORDER)).astype(ORDER)
+        (digest,) = digests(claim.facts.separator, row)
+        r, s, v = leaf.record[-65:-33], leaf.record[-33:-1], leaf.record[-1]
+        signer = recover(digest, r, s, v)
+        yield (leaf,), account is None or signer != account.owner
+
+
+def forced_ignored(claim: Claim) -> Iterator[Shown]:
+    """A forced order that is due and admissible is not in the tree, nor a later one in its place."""
+    header, policy = claim.header, claim.policy
+    for filed in claim.facts.forced:
+        order = order_of(filed.record)
+        if filed.due > header.interval:
+            continue
+        with suppress(UndisclosedError):
+            leaf = claim.leaf(header.orders_root, order["index"])
+            pre = claim.leaf(header.pre_state_root, order["index"])
+            if len(pre.record) not in (0, STATE.itemsize):
+                continue
+            due = bool(pre.record) and admissible(
+                order, state_of(pre.record), policy, header.interval
+            )
+            taken = False
+            if len(leaf.record) == ORDER.itemsize:
+                seq = order_of(leaf.record)["seq"]
+                taken = seq > order["seq"] or leaf.record == filed.record
+            arguments = (filed.id, filed.record, leaf, pre, policy.packed())
+            yield arguments, due and not taken
+
+
+def forced_cursor(claim: Claim) -> Iterator[Shown]:
+    """The header's cursor is not the number of forced orders that are due."""
+    due = sum(filed.due <= claim.header.interval for filed in claim.facts.forced)
+    yield (), claim.header.forced_cursor != due
+
+
+def overdrawn(claim: Claim) -> Iterator[Shown]:
+    """A participant owes more than the deposit it had before the gate."""
+    for index, leaf in claim.leaves(claim.header.state_root).items():
+        account = claim.facts.accounts.get(index)
+        if len(leaf.record) != STATE.itemsize or account is None:
+            continue
+        state = state_of(leaf.record)
+        if state["index"] != index:
+            continue
+        released = claim.header.interval >= account.withdrawable_from
+        collateral = account.deposit - (account.announced if released else 0)
+        yield (leaf,), state["peak"] + state["debit"] > state["credit"] + collateral

@@ -1,0 +1,207 @@
+"""What anybody can read back of a market from its chain: headers, inputs, owners, deposits, forced orders."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from eth_typing import ChecksumAddress
+from hexbytes import HexBytes
+from web3 import Web3
+from web3.contract import Contract
+from web3.exceptions import Web3Exception
+from web3.types import LogReceipt
+
+from deploy.chain import Chain
+from deploy.contracts import artifact, has_code_of
+from offchain.audit.published import (
+    CollateralChange,
+    ForcedOrder,
+    PostedHeader,
+    PublishedMarket,
+)
+from offchain.commitment.header import Domain, Header
+from offchain.errors import InputError
+
+_LEDGER_EVENTS: Final = ("OrdersCommitted", "SeedAccepted", "HeaderPosted", "HeadersVoided")
+_ESCROW_EVENTS: Final = ("Registered", "Deposited", "WithdrawalAnnounced", "Withdrawn", "Escaped")
+_FORCED_EVENTS: Final = ("Filed",)
+
+_Place = tuple[int, int, int]
+"""Where an event stands: block, transaction, log."""
+
+
+def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
+    """Read everything that the contracts of a market say.
+
+    Args:
+        chain: The chain; nothing is sent and nobody needs to be able to pay.
+        ledger_address: Address of the ledger.
+
+    Raises:
+        InputError: When the address is none, or the contracts there are not clearwatt's as published.
+    """
+    if not Web3.is_address(ledger_address):
+        raise InputError(f"ledger: '{ledger_address}' is not an address; give 0x and 40 digits")
+    ledger = _contract(chain, "ClearingLedger", Web3.to_checksum_address(ledger_address))
+    registry = _contract(chain, "GridRegistry", ledger.functions.registry().call())
+    faults = _contract(chain, "FaultProofs", ledger.functions.faults().call())
+    _contract(chain, "OracleBond", ledger.functions.bond().call())
+    escrow = _contract(chain, "SettlementEscrow", faults.functions.escrow().call())
+    forced = _contract(chain, "ForcedOrders", faults.functions.forced().call())
+    history = _History()
+    for name, arguments, log in _events(chain, ledger, _LEDGER_EVENTS):
+        history.add(chain, ledger, name, arguments, log)
+    deposits = _Deposits(history.places)
+    for name, arguments, log in _events(chain, escrow, _ESCROW_EVENTS):
+        deposits.add(name, arguments, log)
+    versions = {Header.unpack(header.payload).grid_version for header in history.headers}
+    return PublishedMarket(
+        domain=Domain(
+            chain.chain_id,
+            bytes.fromhex(ledger.address[2:]),
+            bytes(ledger.functions.marketId().call()),
+        ),
+        policy_hash=bytes(ledger.functions.policyHash().call()),
+        genesis_hash=bytes(ledger.functions.genesisHash().call()),
+        grids={v: bytes(registry.functions.packedGrid(v).call()) for v in sorted(versions)},
+        orders_roots=history.orders_roots,
+        seeds=history.seeds,
+        headers=tuple(history.headers),
+        owners=deposits.owners,
+        collateral=tuple(sorted(deposits.changes, key=lambda change: change.interval)),
+        forced=tuple(
+            ForcedOrder(int(arguments["due"]), bytes(_input(chain, forced, log)["order"]))
+            for _, arguments, log in _events(chain, forced, _FORCED_EVENTS)
+        ),
+    )
+
+
+def _contract(chain: Chain, name: str, address: ChecksumAddress) -> Contract:
+    """A contract at an address, whose code must be the published one."""
+    if not has_code_of(chain.web3, name, address):
+        raise InputError(
+            f"ledger: there is no clearwatt {name} at {address} on chain {chain.chain_id}; "
+            "check the address and the RPC URL"
+        )
+    return chain.web3.eth.contract(address=address, abi=artifact(name).abi)
+
+
+def _events(
+    chain: Chain, contract: Contract, names: tuple[str, ...]
+) -> Iterator[tuple[str, Mapping[str, Any], LogReceipt]]:
+    """The named events of a contract, decoded, oldest first."""
+    events = [getattr(contract.events, name)() for name in names]
+    by_topic = {bytes(HexBytes(event.topic)): event for event in events}
+    for log in chain.logs(contract.address):
+        event = by_topic.get(bytes(log["topics"][0]))
+        if event is not None:
+            yield event.event_name, event.process_log(log)["args"], log
+
+
+def _input(chain: Chain, contract: Contract, log: LogReceipt) -> dict[str, Any]:
+    """The arguments of the call that emitted an event; it must have been called directly."""
+    try:
+        _, arguments = contract.decode_function_input(chain.input_of(log))
+    except (Web3Exception, ValueError):
+        raise InputError(
+            f"ledger: the call in transaction 0x{log['transactionHash'].hex()} came from another contract; "
+            "its calldata cannot be read from the transaction"
+        ) from None
+    return dict(arguments)
+
+
+def _place(log: LogReceipt) -> _Place:
+    return log["blockNumber"], log["transactionIndex"], log["logIndex"]
+
+
+@dataclass
+class _History:
+    """The ledger's events, as they add up: what was voided is forgotten.
+
+    Attributes:
+        headers: The headers that stand.
+        places: Where each of them was posted.
+        orders_roots: Root of the orders of each interval.
+        seeds: Seed of each interval.
+    """
+
+    headers: list[PostedHeader] = field(default_factory=list)
+    places: list[_Place] = field(default_factory=list)
+    orders_roots: dict[int, bytes] = field(default_factory=dict)
+    seeds: dict[int, bytes] = field(default_factory=dict)
+
+    def add(
+        self,
+        chain: Chain,
+        ledger: Contract,
+        name: str,
+        arguments: Mapping[str, Any],
+        log: LogReceipt,
+    ) -> None:
+        """Take up the next event."""
+        interval = int(arguments["interval"])
+        if name == "OrdersCommitted":
+            self.orders_roots[interval] = bytes(arguments["ordersRoot"])
+        elif name == "SeedAccepted":
+            self.seeds[interval] = bytes(arguments["seed"])
+        elif name == "HeadersVoided":
+            del self.headers[interval - 1 :], self.places[interval - 1 :]
+        else:
+            call = _input(chain, ledger, log)
+            self.headers.append(
+                PostedHeader(
+                    previous_hash=bytes(call["previousHash"]),
+                    payload=bytes(call["payload"]),
+                    certificate=bytes(call["certificate"]),
+                    header_hash=bytes(arguments["headerHash"]),
+                )
+            )
+            self.places.append(_place(log))
+
+
+@dataclass
+class _Deposits:
+    """The escrow's events, as they add up to collateral.
+
+    An announced withdrawal counts against the deposit from the interval on that it is released for.
+
+    Attributes:
+        places: Where each standing header was posted, from interval 1.
+        owners: Owner of each registration number.
+        changes: What was deposited and taken back.
+        announced: Amount and first interval of each open announcement.
+    """
+
+    places: list[_Place]
+    owners: dict[int, bytes] = field(default_factory=dict)
+    changes: list[CollateralChange] = field(default_factory=list)
+    announced: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, name: str, arguments: Mapping[str, Any], log: LogReceipt) -> None:
+        """Take up the next event."""
+        index = int(arguments["index"])
+        now = bisect_left(self.places, _place(log)) + 1
+        if name == "Registered":
+            self.owners[index] = bytes.fromhex(arguments["owner"][2:])
+        elif name == "Deposited":
+            self._change(now, index, int(arguments["amount"]))
+        elif name == "WithdrawalAnnounced":
+            self._forget(now, index)
+            amount, released = int(arguments["amount"]), int(arguments["withdrawableFrom"])
+            self.announced[index] = (amount, released)
+            self._change(released, index, -amount)
+        else:
+            self._forget(now, index)
+            self._change(now, index, -int(arguments["amount"]))
+
+    def _forget(self, now: int, index: int) -> None:
+        """An announcement that is replaced or carried out counts no more."""
+        amount, released = self.announced.pop(index, (0, 0))
+        self._change(max(now, released), index, amount)
+
+    def _change(self, interval: int, index: int, micro: int) -> None:
+        if micro:
+            self.changes.append(CollateralChange(interval, index, micro))

@@ -1,0 +1,1 @@
+"""The clearing program, its certificate and the engines behind it."""

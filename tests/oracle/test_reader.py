@@ -1,0 +1,153 @@
+"""What a chain tells of a market: deposits as they count, headers as they stand, a lie and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from deploy import devnet
+from deploy.chain import Chain
+from offchain.audit.findings import Rule
+from offchain.audit.published import CollateralChange, PublishedMarket
+from offchain.commitment.hashing import packed_rows
+from offchain.market import Interval, clear_interval
+from offchain.market.interval import commit
+from offchain.market.rules import Outcome
+from oracle.bundles import BundleDirectory
+from oracle.chain import Operator
+from oracle.demo import DemoRun
+from oracle.reader import read_market
+from oracle.scenario import ScenarioConfig, draw_scenario
+from oracle.terminal import Reporter
+
+ETHER = 10**18
+CONSUMER, NEIGHBOUR = 5, 6
+
+
+@dataclass
+class Open:
+    """A market that is open on an embedded chain."""
+
+    chain: Chain
+    run: DemoRun
+    operator: Operator
+
+    def read(self) -> PublishedMarket:
+        """What the chain says now."""
+        return read_market(self.chain, self.run.contracts.ledger.address)
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> Iterator[Open]:
+    """A small market before its first interval."""
+    scenario = draw_scenario(ScenarioConfig(participants=12, intervals=3, seed=5))
+    with devnet.embedded() as chain:
+        run = DemoRun(scenario, chain, BundleDirectory.create(tmp_path / "out"), Reporter())
+        run.open()
+        yield Open(chain, run, Operator(chain, run.contracts))
+
+
+def test_everybody_is_registered_with_a_deposit_before_the_first_interval(market: Open) -> None:
+    read = market.read()
+    assert [read.owners[i].hex() for i in range(13)] == [
+        account.address[2:].lower() for account in market.run.accounts
+    ]
+    assert {(c.interval, c.index) for c in read.collateral} == {(1, i) for i in range(13)}
+    assert all(c.micro > 0 for c in read.collateral)
+
+
+def test_a_deposit_counts_from_the_next_header_on_and_an_announcement_from_its_release_on(
+    market: Open,
+) -> None:
+    chain, contracts = market.chain, market.run.contracts
+    before = market.read().collateral
+    market.run.clear(market.operator, 1)
+    someone = market.run.accounts[CONSUMER]
+    chain.transact(contracts.token.functions.mint(chain.payer, 7))
+    chain.transact(contracts.token.functions.approve(contracts.escrow.address, 7))
+    chain.transact(contracts.escrow.functions.deposit(CONSUMER, 7))
+    chain.transfer(someone.address, 2 * ETHER)
+    announce = contracts.escrow.functions.announceWithdrawal
+    chain.transact(announce(CONSUMER, 3), someone)
+    assert market.read().collateral == (
+        *before,
+        CollateralChange(2, CONSUMER, 7),
+        CollateralChange(4, CONSUMER, -3),
+    )
+    chain.transact(announce(CONSUMER, 5), someone)
+    changes = market.read().collateral[len(before) :]
+    from_four = sum(c.micro for c in changes if c.interval <= 4)
+    assert from_four == 7 - 5, "a new announcement replaces the old"
+
+
+def test_headers_and_inputs_are_those_that_were_posted(market: Open) -> None:
+    done = [market.run.clear(market.operator, number) for number in (1, 2)]
+    read = market.read()
+    assert [h.header_hash for h in read.headers] == [i.header_hash for i in done]
+    assert [h.payload for h in read.headers] == [i.payload for i in done]
+    assert [h.certificate for h in read.headers] == [i.certificate for i in done]
+    assert read.seeds == {i.header.interval: i.header.seed for i in done}
+    assert read.orders_roots == {i.header.interval: i.header.orders_root for i in done}
+    assert read.grids == {1: market.run.scenario.network.grid.packed()}
+
+
+def overcharged(truth: Interval, salt_key: bytes) -> Interval:
+    """The interval with one consumer charged what its neighbour is let off, committed like the truth."""
+
+    def shifted(outcome: Outcome) -> Outcome:
+        table = outcome.allocation.copy()
+        state = outcome.market.state.copy()
+        for row, micro in ((CONSUMER, 1), (NEIGHBOUR, -1)):
+            table["energy_cost"][row] = int(table["energy_cost"][row]) + micro
+            state["debit"][row] = int(state["debit"][row]) + micro
+        return replace(outcome, allocation=table, market=replace(outcome.market, state=state))
+
+    seed = truth.header.seed
+    return commit(truth.before, shifted(truth.outcome), truth.orders, seed, salt_key)
+
+
+def test_a_lie_is_posted_named_by_the_audit_disproved_on_the_chain_and_forgotten(
+    market: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, chain, contracts = market.run, market.chain, market.run.contracts
+    run.clear(market.operator, 1)
+    with monkeypatch.context() as lying:
+        lying.setattr(
+            "oracle.demo.clear_interval",
+            lambda *inputs: overcharged(clear_interval(*inputs), inputs[3]),
+        )
+        lie = run.clear(market.operator, 2)
+    assert int(lie.allocation["energy_cost"][NEIGHBOUR]) >= 0
+
+    verdict = run.audit()
+    assert [(f.interval, f.rule) for f in verdict.faults] == [(2, Rule.PAYMENT), (2, Rule.BALANCE)]
+    assert f"energy_cost of allocation of participant {CONSUMER}" in str(verdict.faults[0])
+
+    bonded = contracts.bond.functions.bonded().call()
+    proof = contracts.faults.functions.payment(
+        (lie.before.header_hash, lie.payload), evidence(lie, CONSUMER)
+    )
+    chain.transact(proof)
+    assert contracts.ledger.functions.head().call() == 1
+    assert contracts.bond.functions.bonded().call() < bonded
+
+    read = market.read()
+    assert len(read.headers) == 1
+    assert read.headers[0].header_hash == lie.before.header_hash
+
+
+def evidence(interval: Interval, participant: int) -> tuple[bytes, int, bytes, bytes, int, bytes]:
+    """A participant's line of an interval with its whole path."""
+    row = interval.allocation[participant : participant + 1]
+    bus = int(row["bus"][0])
+    return (
+        packed_rows(row).tobytes(),
+        int(row["slot"][0]),
+        interval.bus_trees.path(participant),
+        packed_rows(interval.buses[bus : bus + 1]).tobytes(),
+        int(interval.upper_tree.layout.position[bus]),
+        interval.upper_tree.path(bus),
+    )
