@@ -1,7 +1,8 @@
 """The contracts as compiled: reading the committed artefacts, and deploying them in one call."""
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,22 @@ from deploy.chain import Chain, ChainError
 from offchain.errors import ClearwattError
 
 ARTIFACTS: Final = Path(__file__).resolve().parent / "artifacts"
+
+GROUP: Final = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced")
+"""The contracts that name each other, in the order of their creation: the others ask the ledger how deep trees are."""
+
+CONTRACTS: Final = {
+    "token": "TestToken",
+    "registry": "GridRegistry",
+    "ledger": "ClearingLedger",
+    "bond": "OracleBond",
+    "beacon": "CommitReveal",
+    "faults": "FaultProofs",
+    "escrow": "SettlementEscrow",
+    "verifier": "NetworkVerifier",
+    "forced": "ForcedOrders",
+}
+"""The artefact of each contract of a market."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +98,15 @@ class MarketSettings:
         deadline_seconds: How late the next header may be before anyone may freeze the ledger.
         ring_size: Number of headers kept.
         bond_micro: The operator's bond.
-        penalty_micro: What one proven fault costs; half of it is burned, half of the rest is the prover's.
+        penalty_micro: What one proven fault costs; half of it is burned.
+        reward_micro: What the prover receives of it; None for a quarter.
+        delay_seconds: How long announced changes of the bond wait; None for twice window and deadline.
+        signers: Who may post; empty for the payer alone.
+        signatures: How many of them each header needs.
+        eager: Whether each header brings its network certificate.
+        treasurer: Who may announce changes of the bond; None for the payer.
+        registrar: Who admits participants; None for the payer.
+        token: The currency; None to deploy one that anyone can mint.
     """
 
     policy_hash: bytes
@@ -97,6 +122,14 @@ class MarketSettings:
     ring_size: int
     bond_micro: int
     penalty_micro: int
+    reward_micro: int | None = None
+    delay_seconds: int | None = None
+    signers: tuple[ChecksumAddress, ...] = ()
+    signatures: int = 1
+    eager: bool = True
+    treasurer: ChecksumAddress | None = None
+    registrar: ChecksumAddress | None = None
+    token: ChecksumAddress | None = None
 
 
 @dataclass(frozen=True)
@@ -130,88 +163,185 @@ class Deployment:
     gas: int
 
 
-def deploy_all(chain: Chain, settings: MarketSettings) -> Deployment:
-    """Deploy a market with its test currency, register its grid and pay its bond.
+class Journal:
+    """Where a deployment's contracts lie, or are to lie. This one lasts as long as the process.
 
-    The chain's payer becomes signer, treasurer and registrar. The contracts name each other, so their addresses are
-    computed beforehand and compared afterwards.
+    Attributes:
+        at: Address of each contract by its name in `CONTRACTS`; set before it is created.
+    """
+
+    def __init__(self) -> None:
+        self.at: dict[str, ChecksumAddress] = {}
+
+    def plan(self, addresses: Mapping[str, ChecksumAddress]) -> None:
+        """Contracts will be created at these addresses next."""
+        self.at.update(addresses)
+
+    def done(self, step: str, gas: int) -> None:
+        """A step is behind us; it took gas, or 0 if it had been taken before."""
+
+
+def deploy_all(
+    chain: Chain, settings: MarketSettings, journal: Journal | None = None
+) -> Deployment:
+    """Deploy a market, register its grid and pay its bond; only what is not there yet.
+
+    The chain's payer becomes signer, treasurer and registrar where the settings name nobody. The contracts of a market
+    name each other, so their addresses are computed from the payer's nonce and written into the journal beforehand.
+    Should another transaction of the payer take one of these places, the whole group is deployed anew.
+
+    Args:
+        chain: Where; its payer pays.
+        settings: With what; the same as before where a journal is taken up again.
+        journal: What was planned and done in an earlier run.
 
     Raises:
-        ChainError: When the chain refuses, or another transaction of the payer came in between.
+        ChainError: When the chain refuses, the payer lacks the bond, or its account is used meanwhile.
     """
-    gas = 0
+    return _Site(chain, settings, journal or Journal()).build()
 
-    def create(name: str, *arguments: object) -> Contract:
-        nonlocal gas
-        compiled = artifact(name)
-        contract, used = chain.deploy(name, compiled.abi, compiled.bytecode, *arguments)
-        gas += used
+
+class _Site:
+    """A deployment under way."""
+
+    def __init__(self, chain: Chain, settings: MarketSettings, journal: Journal) -> None:
+        self._chain = chain
+        self._settings = settings
+        self._journal = journal
+        self._gas = 0
+
+    def build(self) -> Deployment:
+        settings = self._settings
+        if settings.token is None:
+            token = self._alone("token")
+        else:
+            token = self._chain.web3.eth.contract(settings.token, abi=artifact("TestToken").abi)
+        registry = self._alone("registry")
+        version = self._register_grid(registry)
+        self._plan_group()
+        arguments = self._arguments(token.address, registry.address, version)
+        group = {name: self._create(name, *arguments[name]) for name in GROUP}
+        self._pay_bond(token, group["bond"])
+        return Deployment(token, registry, **group, grid_version=version, gas=self._gas)
+
+    def _arguments(
+        self, token: ChecksumAddress, registry: ChecksumAddress, version: int
+    ) -> dict[str, tuple[object, ...]]:
+        """What each contract of the group is created with."""
+        s, at, payer = self._settings, self._journal.at, self._chain.payer
+        delay, reward = s.delay_seconds, s.reward_micro
+        bond = (
+            token,
+            at["ledger"],
+            at["faults"],
+            s.treasurer or payer,
+            s.relief,
+            s.bond_micro,
+            s.penalty_micro,
+            s.penalty_micro // 4 if reward is None else reward,
+            2 * (s.window_seconds + s.deadline_seconds) if delay is None else delay,
+        )
+        ledger = (
+            registry,
+            at["beacon"],
+            at["bond"],
+            at["faults"],
+            s.policy_hash,
+            s.contracts_root,
+            s.state_root,
+            s.nonce,
+            version,
+            s.participants,
+            s.window_seconds,
+            s.deadline_seconds,
+            s.ring_size,
+            s.signatures,
+            s.eager,
+        )
+        peers = ("ledger", "bond", "escrow", "verifier", "forced")
+        return {
+            "ledger": (ledger,),
+            "bond": (bond, list(s.signers) or [payer]),
+            "beacon": (at["ledger"], list(s.tips)),
+            "faults": tuple(at[name] for name in peers),
+            "escrow": (token, at["ledger"], s.registrar or payer),
+            "verifier": (registry,),
+            "forced": (at["ledger"], at["escrow"]),
+        }
+
+    def _plan_group(self) -> None:
+        """Keep the planned addresses if what is missing can still be created there, else plan anew."""
+        missing = [name for name in GROUP if not self._stands(name)]
+        following = self._following(len(missing))
+        if [self._journal.at.get(name) for name in missing] != following:
+            self._journal.plan(dict(zip(GROUP, self._following(len(GROUP)), strict=True)))
+
+    def _following(self, count: int) -> list[ChecksumAddress]:
+        """Where the payer's next contracts will lie."""
+        chain, first = self._chain, self._chain.nonce()
+        return [get_create_address(chain.payer, Nonce(first + i)) for i in range(count)]
+
+    def _stands(self, name: str) -> bool:
+        address = self._journal.at.get(name)
+        return address is not None and has_code_of(self._chain.web3, CONTRACTS[name], address)
+
+    def _alone(self, name: str) -> Contract:
+        """A contract that needs no other's address."""
+        if not self._stands(name):
+            self._journal.plan({name: self._following(1)[0]})
+        return self._create(name)
+
+    def _create(self, name: str, *arguments: object) -> Contract:
+        """A contract at its planned address, where it may stand already."""
+        compiled, planned = artifact(CONTRACTS[name]), self._journal.at[name]
+        if self._stands(name):
+            self._journal.done(name, 0)
+            return self._chain.web3.eth.contract(planned, abi=compiled.abi)
+        contract, gas = self._chain.deploy(
+            compiled.name, compiled.abi, compiled.bytecode, *arguments
+        )
+        if contract.address != planned:
+            raise ChainError("deployment: the payer's account was used meanwhile; deploy again")
+        self._took(name, gas)
         return contract
 
-    def call(function: ContractFunction) -> None:
-        nonlocal gas
-        gas += chain.transact(function)["gasUsed"]
+    def _register_grid(self, registry: Contract) -> int:
+        """The version of the grid, registered if it is not."""
+        grid, version = self._settings.packed_grid, registry.functions.latestVersion().call()
+        if version and bytes(registry.functions.packedGrid(version).call()) == grid:
+            self._journal.done("grid", 0)
+        else:
+            self._call("grid", registry.functions.registerGrid(grid))
+            version = registry.functions.latestVersion().call()
+        return int(version)
 
-    token = create("TestToken")
-    registry = create("GridRegistry")
-    call(registry.functions.registerGrid(settings.packed_grid))
-    version = int(registry.functions.latestVersion().call())
+    def _pay_bond(self, token: Contract, bond: Contract) -> None:
+        """Fill the bond up to its minimum."""
+        payer, lacking = (
+            self._chain.payer,
+            self._settings.bond_micro - bond.functions.bonded().call(),
+        )
+        if lacking <= 0:
+            self._journal.done("bond payment", 0)
+            return
+        held = token.functions.balanceOf(payer).call()
+        if held < lacking:
+            if self._settings.token is not None:
+                raise ChainError(
+                    f"bond.minimum_micro: {payer} holds {held} micro of the currency and the bond lacks {lacking}; "
+                    "fund the account and deploy again"
+                )
+            self._call("mint", token.functions.mint(payer, lacking - held))
+        if token.functions.allowance(payer, bond.address).call() < lacking:
+            self._call("approve", token.functions.approve(bond.address, lacking))
+        self._call("bond payment", bond.functions.bond(lacking))
 
-    # the ledger first: the others ask it how deep its trees are
-    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced")
-    first = chain.nonce()
-    at = {name: get_create_address(chain.payer, Nonce(first + i)) for i, name in enumerate(names)}
-    bond_config = (
-        token.address,
-        at["ledger"],
-        at["faults"],
-        chain.payer,
-        settings.relief,
-        settings.bond_micro,
-        settings.penalty_micro,
-        settings.penalty_micro // 4,
-        2 * (settings.window_seconds + settings.deadline_seconds),
-    )
-    ledger_config = (
-        registry.address,
-        at["beacon"],
-        at["bond"],
-        at["faults"],
-        settings.policy_hash,
-        settings.contracts_root,
-        settings.state_root,
-        settings.nonce,
-        version,
-        settings.participants,
-        settings.window_seconds,
-        settings.deadline_seconds,
-        settings.ring_size,
-        1,
-        True,
-    )
-    deployment = Deployment(
-        token=token,
-        registry=registry,
-        ledger=create("ClearingLedger", ledger_config),
-        bond=create("OracleBond", bond_config, [chain.payer]),
-        beacon=create("CommitReveal", at["ledger"], list(settings.tips)),
-        faults=create(
-            "FaultProofs",
-            *(at[name] for name in ("ledger", "bond", "escrow", "verifier", "forced")),
-        ),
-        escrow=create("SettlementEscrow", token.address, at["ledger"], chain.payer),
-        verifier=create("NetworkVerifier", registry.address),
-        forced=create("ForcedOrders", at["ledger"], at["escrow"]),
-        grid_version=version,
-        gas=gas,
-    )
-    for name in names:
-        if getattr(deployment, name).address != at[name]:
-            raise ChainError("deployment: the payer's account was used meanwhile; deploy again")
-    call(token.functions.mint(chain.payer, settings.bond_micro))
-    call(token.functions.approve(at["bond"], settings.bond_micro))
-    call(deployment.bond.functions.bond(settings.bond_micro))
-    return replace(deployment, gas=gas)
+    def _call(self, step: str, function: ContractFunction) -> None:
+        self._took(step, self._chain.transact(function)["gasUsed"])
+
+    def _took(self, step: str, gas: int) -> None:
+        self._gas += gas
+        self._journal.done(step, gas)
 
 
 def has_code_of(web3: Web3, name: str, address: ChecksumAddress) -> bool:

@@ -55,6 +55,7 @@ cli = LazyGroup(
         "bundle": "oracle.commands.bundle:bundle",
         "grid": "oracle.commands.grid:grid",
         "simulate": "oracle.commands.simulate:simulate",
+        "evidence": "oracle.commands.evidence:evidence",
     },
     """Fair local electricity markets: cleared off chain, disprovable on chain.
 

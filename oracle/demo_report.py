@@ -127,7 +127,9 @@ def _market(scenario: Scenario) -> str:
 
 def _when(scenario: Scenario) -> str:
     short = int(scenario.scarce.sum())
-    return f"While supply was short ({short} half-hours)" if short else "In all half-hours"
+    if short == 0:
+        return "In all half-hours"
+    return f"While supply was short ({short} half-hour{'s' if short > 1 else ''})"
 
 
 def _shares(tally: ServiceTally) -> str:

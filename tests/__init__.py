@@ -1,0 +1,1 @@
+"""The tests mirror the rooms; helpers are imported from here by their full names."""

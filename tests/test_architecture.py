@@ -30,6 +30,7 @@ OFFCHAIN = (
     "bill",
     "mechanisms",
     "audit",
+    "proofs",
 )
 """Each part of offchain imports only itself and the parts before it."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 class Rule(StrEnum):
-    """What can be wrong with an interval; the names are those of the fault table (docs/protocol.md)."""
+    """What can be wrong with an interval; the names are those of the fault table (docs/faults.md)."""
 
     BUNDLE = "bundle"
     CHAIN = "header-chain"
@@ -20,15 +20,15 @@ class Rule(StrEnum):
     RANGE = "malformed"
     CONTRACT = "contract"
     SIGNATURE = "order-signature"
-    ORDER = "order-contract"
+    ORDER = "order-terms"
     FORCED = "forced-order"
-    CARRIED = "order-carried"
+    CARRIED = "copied"
+    MISPLACED = "misplaced"
     RAMP = "ramp"
     KEY = "key"
     BRACKET = "bracket"
     NETWORK = "network"
     BUS_VECTOR = "bus-vector"
-    BUS_SUMS = "bus-sums"
     PRICE = "price"
     PAYMENT = "payment"
     POT = "pot"

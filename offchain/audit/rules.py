@@ -190,10 +190,10 @@ class IntervalRules:
             )
         findings.columns(Rule.KEY, leaf, "key_ticks", ends.key, self._leaf("key_ticks"))
         interval = np.full(len(self.state), self.header.interval)
-        findings.columns(Rule.RANGE, leaf, "interval", interval, self._leaf("interval"))
+        findings.columns(Rule.MISPLACED, leaf, "interval", interval, self._leaf("interval"))
         for name in ("bus", "slot"):
             agreed = ints(self.context.contracts, name)
-            findings.columns(Rule.CONTRACT, leaf, name, agreed, self._leaf(name))
+            findings.columns(Rule.MISPLACED, leaf, name, agreed, self._leaf(name))
         salts = record_salts(self.bundle.salt_key, KIND_ALLOCATION, self.bundle.allocation["index"])
         findings.columns(Rule.RANGE, leaf, "salt", salts, self.bundle.allocation["salt"])
 

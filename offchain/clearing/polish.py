@@ -35,6 +35,8 @@ _MAX_SEARCH: Final = 40
 _UNMET_WH: Final = 1e-3
 #: 2^-16 tick beyond which a price is no price.
 _FAR: Final = 2.0**52
+#: The part of all energy that sums of floating-point numbers may miss.
+_NOISE: Final = 1e-15
 #: Sums of integers are trusted below this, a quarter of what int64 holds.
 _WRAPS: Final = 2.0**61
 #: A part in another line's price below which there is none.
@@ -169,7 +171,7 @@ def _polish(
             for i in range(n_island + w):
                 if i < n_island or not dropped[i]:
                     unmet = max(unmet, abs(right[i]))
-            if unmet <= _UNMET_WH:
+            if unmet <= _NOISE * np.abs(injection).sum():
                 break
             if here <= 0.1 * promised and (t == 1.0 or here >= -0.1 * promised):
                 break

@@ -110,6 +110,10 @@ class Clearer:
                 continue
         return self._certify(ramps, table, fallback.solve(self._network, table), "clarabel")
 
+    def distribution_factors(self, lines: tuple[int, ...]) -> FloatArray:
+        """What a Wh more at each bus, taken from its island's first, adds to lines; float64[w, n]."""
+        return self._network.rows(list(lines))
+
     def _certify(
         self, ramps: Ramps, table: Table, start: interior.Approximation, engine: str
     ) -> Clearing:

@@ -84,7 +84,7 @@ def exact_welfare(ramps: Ramps, x_wh: npt.NDArray[np.float64] | npt.NDArray[np.i
     rows = zip(ramps.supply, ramps.q_wh, ramps.pa_ticks, ramps.pb_ticks, x_wh, strict=True)
     for supply, q, pa, pb, value in rows:
         x = Fraction(value.item())
-        if x == 0:
+        if x == 0 or q == 0:
             continue
         triangle = Fraction(int(pb) - int(pa), 2 * int(q)) * x * x
         total += -int(pa) * x - triangle if supply else int(pb) * x - triangle

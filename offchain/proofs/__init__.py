@@ -5,17 +5,18 @@ over all the evidence there is and tells of each piece whether it shows the faul
 integers as the contract (docs/faults.md).
 """
 
-from offchain.proofs.claim import Account, ChainFacts, Claim, Forced, open_claim
-from offchain.proofs.find import FAULTS, Proof, kebab, proofs
+from offchain.proofs.claim import ChainFacts, Claim, open_claim
+from offchain.proofs.find import FAULTS, RULES, Proof, kebab, proofs
+from offchain.proofs.published import published_claim
 
 __all__ = [
     "FAULTS",
-    "Account",
+    "RULES",
     "ChainFacts",
     "Claim",
-    "Forced",
     "Proof",
     "kebab",
     "open_claim",
     "proofs",
+    "published_claim",
 ]

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from offchain.audit.published import ForcedOrder
 from offchain.audit.rebuild import Table, bus_prices, ints
 from offchain.clearing.certificate import Certificate, check_network
 from offchain.commitment.allocation import SUM_NAMES, Layout, leaf_sums
@@ -148,37 +149,20 @@ def _bus_row(at: NodeAt) -> tuple[NodeAt, Row] | None:
 
 
 @dataclass(frozen=True)
-class Account:
-    """What the escrow knows of a participant: owner, micro deposited and announced, and from when."""
-
-    owner: bytes
-    deposit: int
-    announced: int
-    withdrawable_from: int
-
-
-@dataclass(frozen=True)
-class Forced:
-    """A forced order: its number in the queue, the packed order and the interval it is due in."""
-
-    id: int
-    record: bytes
-    due: int
-
-
-@dataclass(frozen=True)
 class ChainFacts:
     """What proofs ask of the chain beyond the header.
 
     Attributes:
         separator: EIP-712 domain separator of the market.
-        accounts: by registration number; who is not registered is missing.
-        forced: the queue, oldest first.
+        owners: who acts for each registration number, 20 bytes.
+        collateral: what each registration number has deposited and not taken back, micro.
+        forced: orders filed on the chain, in the order of filing.
     """
 
     separator: bytes
-    accounts: dict[int, Account]
-    forced: tuple[Forced, ...] = ()
+    owners: dict[int, bytes]
+    collateral: dict[int, int]
+    forced: tuple[ForcedOrder, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from offchain.audit.findings import Rule
 from offchain.proofs import buses, lines, orders
 from offchain.proofs.claim import Claim
 from offchain.proofs.lines import Arguments, Shown
@@ -37,6 +38,35 @@ FAULTS: Final[dict[str, Callable[[Claim], Iterator[Shown]]]] = {
     "forcedIgnored": orders.forced_ignored,
     "forcedCursor": orders.forced_cursor,
     "overdrawn": orders.overdrawn,
+}
+
+#: The rules of the audit that each function answers; where a whole tree is unlike the rules' one,
+#: the audit says so of its root, and a proof says of which node.
+RULES: Final[dict[str, tuple[Rule, ...]]] = {
+    "bracket": (Rule.BRACKET,),
+    "payment": (Rule.PAYMENT,),
+    "misplaced": (Rule.MISPLACED, Rule.PRICE),
+    "copied": (Rule.CARRIED,),
+    "key": (Rule.KEY, Rule.RAMP),
+    "pot": (Rule.POT,),
+    "shortfall": (Rule.SHORTFALL,),
+    "transition": (Rule.MEMORY, Rule.DEFICIT, Rule.BALANCE, Rule.CONTRACT),
+    "placement": (Rule.ROOT,),
+    "orphan": (Rule.ROOT,),
+    "sumNode": (Rule.ROOT,),
+    "busRoot": (Rule.ROOT,),
+    "busVector": (Rule.BUS_VECTOR, Rule.ROOT),
+    "busPlacement": (Rule.ROOT,),
+    "totals": (Rule.TOTALS,),
+    "price": (Rule.PRICE,),
+    "network": (Rule.NETWORK,),
+    "allocationForm": (Rule.ROOT,),
+    "recordForm": (Rule.ROOT,),
+    "orderTerms": (Rule.ORDER,),
+    "orderSignature": (Rule.SIGNATURE,),
+    "forcedIgnored": (Rule.FORCED,),
+    "forcedCursor": (Rule.FORCED,),
+    "overdrawn": (Rule.OVERDRAWN,),
 }
 
 

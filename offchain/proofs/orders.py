@@ -48,18 +48,18 @@ def order_terms(claim: Claim) -> Iterator[Shown]:
 def order_signature(claim: Claim) -> Iterator[Shown]:
     """An order is not signed by the registered owner."""
     for leaf, order in _orders(claim):
-        account = claim.facts.accounts.get(order["index"])
+        owner = claim.facts.owners.get(order["index"])
         row = np.frombuffer(leaf.record, dtype=wire(ORDER)).astype(ORDER)
         (digest,) = digests(claim.facts.separator, row)
         r, s, v = leaf.record[-65:-33], leaf.record[-33:-1], leaf.record[-1]
         signer = recover(digest, r, s, v)
-        yield (leaf,), account is None or signer != account.owner
+        yield (leaf,), owner is None or signer != owner
 
 
 def forced_ignored(claim: Claim) -> Iterator[Shown]:
     """A forced order that is due and admissible is not in the tree, nor a later one in its place."""
     header, policy = claim.header, claim.policy
-    for filed in claim.facts.forced:
+    for number, filed in enumerate(claim.facts.forced):
         order = order_of(filed.record)
         if filed.due > header.interval:
             continue
@@ -75,7 +75,7 @@ def forced_ignored(claim: Claim) -> Iterator[Shown]:
             if len(leaf.record) == ORDER.itemsize:
                 seq = order_of(leaf.record)["seq"]
                 taken = seq > order["seq"] or leaf.record == filed.record
-            arguments = (filed.id, filed.record, leaf, pre, policy.packed())
+            arguments = (number, filed.record, leaf, pre, policy.packed())
             yield arguments, due and not taken
 
 
@@ -88,12 +88,10 @@ def forced_cursor(claim: Claim) -> Iterator[Shown]:
 def overdrawn(claim: Claim) -> Iterator[Shown]:
     """A participant owes more than the deposit it had before the gate."""
     for index, leaf in claim.leaves(claim.header.state_root).items():
-        account = claim.facts.accounts.get(index)
-        if len(leaf.record) != STATE.itemsize or account is None:
+        if len(leaf.record) != STATE.itemsize:
             continue
         state = state_of(leaf.record)
         if state["index"] != index:
             continue
-        released = claim.header.interval >= account.withdrawable_from
-        collateral = account.deposit - (account.announced if released else 0)
+        collateral = claim.facts.collateral.get(index, 0)
         yield (leaf,), state["peak"] + state["debit"] > state["credit"] + collateral

@@ -113,9 +113,9 @@ def test_the_truth_told_again_is_the_truth(honest: Honest) -> None:
 @pytest.mark.parametrize(
     ("name", "row", "rule"),
     [
-        ("interval", CONSUMER, Rule.RANGE),
-        ("bus", CONSUMER, Rule.CONTRACT),
-        ("slot", CONSUMER, Rule.CONTRACT),
+        ("interval", CONSUMER, Rule.MISPLACED),
+        ("bus", CONSUMER, Rule.MISPLACED),
+        ("slot", CONSUMER, Rule.MISPLACED),
         ("essential_q_wh", CONSUMER, Rule.CARRIED),
         ("flexible_q_wh", CONSUMER, Rule.CARRIED),
         ("supply_q_wh", STATION, Rule.CARRIED),

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
+from web3 import HTTPProvider, Web3
 from web3.types import RPCEndpoint
 
 from deploy import devnet
@@ -67,12 +69,22 @@ def running_anvil() -> Iterator[tuple[Chain, str]]:
 
 
 @contextmanager
-def mining_anvil() -> Iterator[str]:
-    """An anvil that mines a block each second, as a live chain would; its URL."""
-    with running_anvil() as (chain, url):
-        web3 = chain.web3
-        web3.provider.make_request(RPCEndpoint("evm_setIntervalMining"), [1])
-        yield url
+def ticking_anvil() -> Iterator[str]:
+    """An anvil on which a block comes every half second, whether anything happens or not; its URL."""
+    with running_anvil() as (_, url):
+        web3, ended = Web3(HTTPProvider(url)), Event()
+
+        def tick() -> None:
+            while not ended.wait(0.5):
+                web3.provider.make_request(RPCEndpoint("evm_mine"), [])
+
+        clock = Thread(target=tick)
+        clock.start()
+        try:
+            yield url
+        finally:
+            ended.set()
+            clock.join()
 
 
 def test_a_demo_is_cleared_settled_paid_and_audited(capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,13 +190,12 @@ def test_any_node_serves_by_its_url_and_its_market_can_be_audited_by_anyone(
 
 
 @anvil
-@pytest.mark.slow
 def test_where_time_cannot_be_made_to_pass_it_is_waited_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("oracle.demo.LIVE_WINDOW_S", 3)
     monkeypatch.setattr("deploy.devnet._http_travel", lambda _: None)
-    with mining_anvil() as url:
+    with ticking_anvil() as url:
         result = demo(capsys, "--rpc", url)
     assert result["audit"]["ok"] is True
     assert result["claimed"] > 0
