@@ -35,7 +35,8 @@ contract FaultProofs is AllocationFaults, TreeFaults, OrderFaults {
     }
 
     /// @notice Run a proof of IMeterFaults here: same sender, same calldata, and this contract's right to void.
-    // solhint-disable-next-line no-complex-fallback
+    // The analyser does not see the notice of a function without a name.
+    // solhint-disable-next-line no-complex-fallback, use-natspec
     fallback() external {
         address code = meterFaults;
         assembly ("memory-safe") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IClearingLedger} from "../src/interfaces/IClearingLedger.sol";
 import {ICourt} from "../src/interfaces/ICourt.sol";
 import {IMeterFaults} from "../src/interfaces/IMeterFaults.sol";
 import {Policies} from "../src/libraries/Policies.sol";
@@ -72,9 +73,7 @@ contract MeterFaultsTest is Market {
     function _imbalance(Interval memory v, Interval memory w, HeaderEvidence memory h, uint256 i) private {
         AllocationEvidence memory a = allocationEvidence(w, i);
         AllocationEvidence memory earlier = allocationEvidence(v, i);
-        _proofs().imbalance(
-            h, a, _past, earlier, stateEvidence(w.pre, i), readingEvidence(w, i), packedPolicy()
-        );
+        _proofs().imbalance(h, a, _past, earlier, stateEvidence(w.pre, i), readingEvidence(w, i), packedPolicy());
     }
 
     function _assertVoided(uint32 head) private view {
@@ -131,7 +130,7 @@ contract MeterFaultsTest is Market {
         AllocationEvidence memory a = allocationEvidence(v, A);
         LeafEvidence memory pre = stateEvidence(v.pre, A);
         IMeterFaults direct = IMeterFaults(faults.meterFaults());
-        vm.expectRevert();
+        vm.expectRevert(IClearingLedger.Ledger_Unauthorised.selector);
         direct.subscription(h, a, pre);
         _proofs().subscription(h, a, pre);
         _assertVoided(0);

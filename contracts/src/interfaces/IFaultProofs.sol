@@ -158,8 +158,8 @@ interface IFaultProofs is ICourt {
     /// @param node The node's preimage and its path.
     function allocationForm(HeaderEvidence calldata header, NodeEvidence calldata node) external;
 
-    /// @notice A node of the orders, state, readings or shares tree is not of a type that can stand where it stands, or a
-    /// record is not at the place of its index.
+    /// @notice A node of the orders, state, readings or shares tree is not of a type that can stand where it stands,
+    /// or a record is not at the place of its index.
     /// @param header The header.
     /// @param kind Record kind of the tree: 1 orders, 3 state, 5 readings, 6 shares.
     /// @param preimage What the node is the hash of.

@@ -58,8 +58,7 @@ library Metering {
         uint256 asked = a.supply.pa > a.priceTicks ? a.supply.pa : a.priceTicks;
         debit = (_min(a.priceTicks + p.spread, p.pHi) * _over(used, allowed) + 999) / 1000
             + (_min(asked + p.spread, p.pHi) * _over(a.supply.x, delivered) + 999) / 1000;
-        credit =
-            worth * _over(allowed, used) / 1000 + _min(worth, a.supply.pa) * _over(delivered, a.supply.x) / 1000;
+        credit = worth * _over(allowed, used) / 1000 + _min(worth, a.supply.pa) * _over(delivered, a.supply.x) / 1000;
     }
 
     /// @notice Whether what the reserve pays, and the scale of credits, are what its funds allow.
