@@ -52,6 +52,7 @@ cli = LazyGroup(
     {
         "demo": "oracle.commands.demo:demo",
         "audit": "oracle.commands.audit:audit",
+        "bill": "oracle.commands.bill:bill_command",
         "bundle": "oracle.commands.bundle:bundle",
         "grid": "oracle.commands.grid:grid",
         "simulate": "oracle.commands.simulate:simulate",
