@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV := $(VENV)/uv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-node demo test lint format contracts lock clean
+.PHONY: help setup setup-node demo drill test lint format contracts gas lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ setup-node: $(NODE_MODULES)/.installed ## Install the compiler, anvil and the So
 
 demo: setup ## Watch a market clear, commit, settle and be audited on a chain
 	@$(BIN)/clearwatt demo $(ARGS)
+
+drill: setup ## Freeze a market in full run and take everybody's money out
+	@$(BIN)/clearwatt drill $(ARGS)
 
 test: setup setup-node ## Run all tests, Solidity and Python
 	@if find contracts/test -name "*.t.sol" 2>/dev/null | grep -q .; then cd contracts && npm run --silent test; fi
@@ -41,6 +44,9 @@ format: setup setup-node ## Rewrite the sources into the agreed form
 
 contracts: setup setup-node ## Recompile the contracts into deploy/artifacts
 	$(BIN)/python -m deploy.compile_contracts
+
+gas: setup ## Measure what every step costs on chain, against its gate
+	$(BIN)/python -m tests.contracts.gas
 
 lock: $(VENV)/uv/.installed ## Resolve every dependency anew and write the lock files
 	$(call compile,requirements.lock)

@@ -215,6 +215,10 @@ class _Site:
         if settings.token is None:
             token = self._alone("token")
         else:
+            if not self._chain.web3.eth.get_code(settings.token):
+                raise ChainError(
+                    f"escrow.token: no contract at {settings.token}; check the address"
+                )
             token = self._chain.web3.eth.contract(settings.token, abi=artifact("TestToken").abi)
         registry = self._alone("registry")
         version = self._register_grid(registry)

@@ -68,10 +68,11 @@ class Operator:
 
     def claim(self, interval: Interval, index: int) -> int:
         """Pay out what a participant has earned up to a final interval."""
-        header = (interval.before.header_hash, interval.payload)
+        header = interval.header
+        state = (header.interval, interval.header_hash, header.state_root)
         record = packed_rows(interval.state.market.state[index : index + 1]).tobytes()
         leaf = (record, interval.state.state_tree.path(index))
-        return self._send(self.contracts.escrow.functions.claim(header, leaf))
+        return self._send(self.contracts.escrow.functions.claim(state, leaf))
 
     def _send(self, function: Any) -> int:  # noqa: ANN401 - web3 builds these types at run time
         return int(self.chain.transact(function)["gasUsed"])

@@ -53,6 +53,8 @@ cli = LazyGroup(
         "demo": "oracle.commands.demo:demo",
         "audit": "oracle.commands.audit:audit",
         "bill": "oracle.commands.bill:bill_command",
+        "deploy": "oracle.commands.deploy:deploy",
+        "drill": "oracle.commands.drill:drill",
         "bundle": "oracle.commands.bundle:bundle",
         "grid": "oracle.commands.grid:grid",
         "simulate": "oracle.commands.simulate:simulate",
@@ -70,6 +72,7 @@ cli = LazyGroup(
 cli.add_command(
     LazyGroup(
         {
+            "clearing": "oracle.commands.bench_clearing:clearing_bench",
             "shapley": "oracle.commands.bench_shapley:shapley_bench",
         },
         "Measure how fast clearwatt is on this machine.",

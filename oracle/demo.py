@@ -32,7 +32,7 @@ from offchain.records import KIND_ORDER
 from offchain.units import WH_TICKS_PER_MICRO
 from oracle.bundles import BundleDirectory
 from oracle.chain import HashChain, Operator
-from oracle.lottery import Lottery, ServiceTally
+from oracle.lottery import Lottery, ServiceTally, compile_solver
 from oracle.meters import Meters
 from oracle.reader import read_market
 from oracle.scenario import Scenario
@@ -127,28 +127,11 @@ def run_demo(
         ChainError: When the chain refuses a transaction.
         ClearwattError: When an interval cannot be cleared.
     """
-    started = time.perf_counter()
     run = DemoRun(scenario, chain, out, reporter)
     run.open()
     run.clear_all()
     claimed = run.claim_all()
-    verdict = run.audit()
-    return DemoResult(
-        scenario=scenario,
-        chain=chain.engine.name,
-        chain_id=chain.chain_id,
-        ledger=run.contracts.ledger.address,
-        intervals=tuple(run.intervals),
-        final=run.state,
-        gas=run.gas,
-        claimed_micro=claimed,
-        fair=run.fair,
-        lottery=run.lottery.tally,
-        dc_violations=run.dc_violations,
-        shares_words=run.worth.words,
-        verdict=verdict,
-        seconds=time.perf_counter() - started,
-    )
+    return run.result(claimed, run.audit())
 
 
 class DemoRun:
@@ -165,6 +148,7 @@ class DemoRun:
         self.chain = chain
         self.out = out
         self.reporter = reporter
+        self.started = time.perf_counter()
         self.gas = Gas()
         self.intervals: list[Interval] = []
         self.dc_violations = 0
@@ -189,12 +173,15 @@ class DemoRun:
 
     def open(self) -> None:
         """Deploy the contracts, register everybody and publish the genesis."""
+        with self.reporter.phase("Preparing the solver", 1) as phase:
+            compile_solver(self.scenario, POLICY)
+            phase.step("compiled, if this was its first use")
         n, intervals = len(self.scenario.bus), len(self.scenario.scarce)
         self.beacons = [HashChain(self.secret(party), intervals) for party in _PARTIES]
         batches = range(0, n, _REGISTER_AT_ONCE)
         with self.reporter.phase("Opening the market", 2 + len(batches)) as phase:
             draft = self._genesis(bytes(20), 1)
-            self.contracts = deploy_all(self.chain, self._settings(draft))
+            self.contracts = deploy_all(self.chain, self.settings(draft))
             self.gas.deploy = self.contracts.gas
             ledger = self.contracts.ledger.address
             phase.step(f"contracts deployed, the ledger is {ledger}")
@@ -232,7 +219,8 @@ class DemoRun:
             grid_version=grid_version,
         )
 
-    def _settings(self, draft: Genesis) -> MarketSettings:
+    def settings(self, draft: Genesis) -> MarketSettings:
+        """What the contracts are deployed with."""
         devnet = self.chain.is_devnet
         intervals = len(self.scenario.scarce)
         return MarketSettings(
@@ -291,19 +279,13 @@ class DemoRun:
 
     def clear(self, operator: Operator, interval: int) -> Interval:
         """Take the orders of an interval, clear it, post it and publish it."""
-        orders, quantities = self._signed_orders(interval)
-        orders_root = PlainTree.of_table(KIND_ORDER, orders, len(self.scenario.bus)).root
+        orders, quantities = self.signed_orders(interval)
+        committed = self.orders_to_commit(interval, orders)
+        orders_root = PlainTree.of_table(KIND_ORDER, committed, len(self.scenario.bus)).root
         self.gas.orders.append(operator.commit_orders(interval, orders_root))
         seed, gas = operator.reveal(interval, [b.preimage(interval) for b in self.beacons])
         self.gas.seeds.append(gas)
-        done = clear_interval(
-            self.state,
-            orders,
-            seed,
-            self.secret("salt", interval),
-            self.clearer,
-            readings=self._readings(),
-        )
+        done = self.tell(interval, orders, seed)
         self.gas.headers.append(
             operator.post(self.state.header_hash, done.payload, done.certificate)
         )
@@ -316,7 +298,23 @@ class DemoRun:
         self.state = done.state
         return done
 
-    def _readings(self) -> ReadingTable | None:
+    def orders_to_commit(self, interval: int, orders: OrderTable) -> OrderTable:
+        """The orders that the operator commits to: here all, as they were signed."""
+        del interval
+        return orders
+
+    def tell(self, interval: int, orders: OrderTable, seed: bytes) -> Interval:
+        """What the operator says of an interval: here the truth."""
+        return clear_interval(
+            self.state,
+            orders,
+            seed,
+            self.secret("salt", interval),
+            self.clearer,
+            readings=self.readings(),
+        )
+
+    def readings(self) -> ReadingTable | None:
         """What the meters said of the half-hour that the next one settles; None of none."""
         market = self.state.market
         if not market.measured_interval:
@@ -325,7 +323,7 @@ class DemoRun:
         separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
         return self.meters.read(market.past[0], separator)
 
-    def _signed_orders(self, interval: int) -> tuple[OrderTable, Quantities]:
+    def signed_orders(self, interval: int) -> tuple[OrderTable, Quantities]:
         """Everybody's orders, signed by their owners: row by row over the registration numbers."""
         row = interval - 1
         scenario = self.scenario
@@ -384,6 +382,25 @@ class DemoRun:
         if len(published.headers) != len(self.intervals):
             raise ClearwattError("audit: the chain does not hold every header that was posted")
         return verdict
+
+    def result(self, claimed_micro: int, verdict: Verdict) -> DemoResult:
+        """What the run came to."""
+        return DemoResult(
+            scenario=self.scenario,
+            chain=self.chain.engine.name,
+            chain_id=self.chain.chain_id,
+            ledger=self.contracts.ledger.address,
+            intervals=tuple(self.intervals),
+            final=self.state,
+            gas=self.gas,
+            claimed_micro=claimed_micro,
+            fair=self.fair,
+            lottery=self.lottery.tally,
+            dc_violations=self.dc_violations,
+            shares_words=self.worth.words,
+            verdict=verdict,
+            seconds=time.perf_counter() - self.started,
+        )
 
 
 def _told(done: Interval, scarce: bool) -> str:

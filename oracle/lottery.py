@@ -62,6 +62,17 @@ class ServiceTally:
         return min((jain(self.shares[rank == level]) for level in set(rank.tolist())), default=1.0)
 
 
+def compile_solver(scenario: Scenario, policy: Policy) -> None:
+    """Clear an interval and forget it: what the solver consists of is compiled on its first use and kept on disk."""
+    quantities = Quantities(
+        scenario.essential_wh[0],
+        scenario.flexible_wh[0],
+        scenario.supply_wh[0],
+        scenario.bid_ticks,
+    )
+    Lottery(scenario, policy).step(quantities, bytes(32))
+
+
 class Lottery:
     """A second market beside the real one: equal weights, an order of service drawn each interval."""
 

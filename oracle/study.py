@@ -9,6 +9,7 @@ one seeded generator and leaves it as integers, so a configuration names a study
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -35,7 +36,7 @@ class StudyConfig:
         intervals: how many to clear.
         seed: names everything that is drawn.
         rate_wh: mean contracted rate of a consumer, Wh per interval; the network is scaled so that
-            its nominal load is the sum of the rates.
+            its nominal load is the sum of the rates, but for rounding.
         rate_permille: least and most of a consumer's rate against that of its neighbours at a bus.
         limit_rule: how line limits follow from the base case, because the cases carry none.
         fstar_ppb: the share of its flexible energy that everybody is owed.
@@ -120,7 +121,7 @@ def draw_study(config: StudyConfig, *, max_bid_ticks: int) -> Study:
     Raises:
         InputError: a count is out of range or the case is unknown.
     """
-    nominal = load_case(config.case, limit_rule=config.limit_rule)
+    nominal = _network(config.case, config.limit_rule, None)
     load_bus = np.flatnonzero(nominal.load_wh > 0)
     _check(config, len(load_bus))
     rng = np.random.Generator(np.random.PCG64(config.seed))
@@ -128,7 +129,7 @@ def draw_study(config: StudyConfig, *, max_bid_ticks: int) -> Study:
 
     site = load_bus[_seats(nominal.load_wh[load_bus], consumers)]
     rate = _rates(rng, config, nominal.bus_load_share, site)
-    network = load_case(config.case, load_wh=float(rate.sum()), limit_rule=config.limit_rule)
+    network = _network(config.case, config.limit_rule, config.rate_wh * consumers)
     stations = network.generators
     station_rows = slice(1, 1 + len(stations))
     consumer_rows = slice(1 + len(stations), None)
@@ -165,6 +166,12 @@ def draw_study(config: StudyConfig, *, max_bid_ticks: int) -> Study:
         supply_wh=table(station_rows, plants),
         scarce=scarce,
     )
+
+
+@lru_cache(maxsize=8)
+def _network(case: str, limit_rule: str, load_wh: int | None) -> CaseGrid:
+    """The case, kept: every seed and mechanism of a study runs on the same network."""
+    return load_case(case, load_wh=load_wh, limit_rule=limit_rule)
 
 
 def scarcity_windows(config: StudyConfig) -> npt.NDArray[np.bool_]:

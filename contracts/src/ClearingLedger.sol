@@ -10,7 +10,7 @@ import {IOracleBond} from "./interfaces/IOracleBond.sol";
 import {Headers} from "./libraries/Headers.sol";
 import {Network} from "./libraries/Network.sol";
 import {OrderLog} from "./OrderLog.sol";
-import {HeaderEvidence} from "./types/Evidence.sol";
+import {HeaderEvidence, StateEvidence} from "./types/Evidence.sol";
 
 /// @title ClearingLedger
 /// @notice See IClearingLedger.
@@ -222,16 +222,14 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     function requireHeader(HeaderEvidence calldata header) public view returns (uint32 interval) {
         if (header.payload.length != Headers.LENGTH) revert Ledger_PayloadLength();
         interval = header.payload.interval();
-        _requireKept(interval);
-        uint256 entry = _headers[interval % ringSize];
         bytes32 hash = Headers.hash(domainHash, header.previousHash, header.payload);
-        if (_entry(hash, header.payload.stateRoot(), uint32(entry)) != entry) revert Ledger_UnknownHeader(interval);
+        _requireEntry(interval, hash, header.payload.stateRoot());
     }
 
     /// @inheritdoc IClearingLedger
-    function requireFinal(HeaderEvidence calldata header) external view returns (uint32 interval) {
-        interval = requireHeader(header);
-        if (!_isFinal(interval)) revert Ledger_NotFinal(interval);
+    function requireFinal(StateEvidence calldata state) external view {
+        uint256 entry = _requireEntry(state.interval, state.headerHash, state.stateRoot);
+        if (!_isPast(uint32(entry))) revert Ledger_NotFinal(state.interval);
     }
 
     /// @inheritdoc IClearingLedger
@@ -312,6 +310,16 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     function _requireKept(uint32 interval) private view {
         uint32 head_ = _status.head;
         if (interval > head_ || head_ - interval >= ringSize) revert Ledger_UnknownHeader(interval);
+    }
+
+    function _requireEntry(uint32 interval, bytes32 headerHash, bytes32 stateRoot)
+        private
+        view
+        returns (uint256 entry)
+    {
+        _requireKept(interval);
+        entry = _headers[interval % ringSize];
+        if (_entry(headerHash, stateRoot, uint32(entry)) != entry) revert Ledger_UnknownHeader(interval);
     }
 
     function _postedAt(uint32 interval) private view returns (uint32) {

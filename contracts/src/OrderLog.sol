@@ -18,8 +18,9 @@ abstract contract OrderLog is IOrderLog {
         uint32 head_ = _admitOrders();
         if (interval <= head_ || interval > head_ + 2) revert OrderLog_IntervalNotOpen(interval, head_);
         uint256 slot = interval % _ring();
-        if (_lapOf(_inputs[slot]) == _lap(interval)) revert OrderLog_AlreadyCommitted(interval);
-        _inputs[slot] = _pack(ordersRoot, interval, uint32(block.timestamp));
+        uint256 lap = _lap(interval);
+        if (_lapOf(_inputs[slot]) == lap) revert OrderLog_AlreadyCommitted(interval);
+        _inputs[slot] = _pack(ordersRoot, lap, uint32(block.timestamp));
         emit OrdersCommitted(interval, ordersRoot);
     }
 
@@ -28,8 +29,9 @@ abstract contract OrderLog is IOrderLog {
         if (msg.sender != _beacon()) revert OrderLog_OnlyBeacon();
         uint256 slot = interval % _ring();
         uint256 entry = _inputs[slot];
-        if (_lapOf(entry) != _lap(interval) || uint32(entry) == 0) revert OrderLog_NotAwaitingSeed(interval);
-        _inputs[slot] = _pack(_digest(bytes32(entry), seed), interval, 0);
+        uint256 lap = _lap(interval);
+        if (_lapOf(entry) != lap || uint32(entry) == 0) revert OrderLog_NotAwaitingSeed(interval);
+        _inputs[slot] = _pack(_digest(bytes32(entry), seed), lap, 0);
         emit SeedAccepted(interval, seed);
     }
 
@@ -41,7 +43,7 @@ abstract contract OrderLog is IOrderLog {
 
     /// @inheritdoc IOrderLog
     function hasInputs(uint32 interval, bytes32 ordersRoot, bytes32 seed) public view returns (bool) {
-        return _inputs[interval % _ring()] == _pack(_digest(ordersRoot, seed), interval, 0);
+        return _inputs[interval % _ring()] == _pack(_digest(ordersRoot, seed), _lap(interval), 0);
     }
 
     /// @notice Forget the inputs of an interval, so that corrected orders can be committed.
@@ -62,8 +64,8 @@ abstract contract OrderLog is IOrderLog {
     /// @notice The only account that may bring seeds.
     function _beacon() internal view virtual returns (address);
 
-    function _pack(bytes32 digest, uint32 interval, uint32 committedAt) private view returns (uint256) {
-        return uint256(digest) >> 40 << 40 | _lap(interval) << 32 | committedAt;
+    function _pack(bytes32 digest, uint256 lap, uint32 committedAt) private pure returns (uint256) {
+        return uint256(digest) >> 40 << 40 | lap << 32 | committedAt;
     }
 
     function _digest(bytes32 ordersRoot, bytes32 seed) private pure returns (bytes32) {

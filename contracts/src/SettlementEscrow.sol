@@ -6,17 +6,15 @@ import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC2
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
 import {ISettlementEscrow} from "./interfaces/ISettlementEscrow.sol";
-import {Headers} from "./libraries/Headers.sol";
 import {Records} from "./libraries/Records.sol";
 import {Trees} from "./libraries/Trees.sol";
-import {HeaderEvidence, LeafEvidence} from "./types/Evidence.sol";
+import {LeafEvidence, StateEvidence} from "./types/Evidence.sol";
 
 /// @title SettlementEscrow
 /// @notice See ISettlementEscrow. Nothing here can stop a participant from being paid: there is no pause and no
 /// owner.
 contract SettlementEscrow is ISettlementEscrow {
     using SafeERC20 for IERC20;
-    using Headers for bytes;
 
     /// @dev The two slots of a participant, both written at registration.
     struct Slots {
@@ -93,23 +91,20 @@ contract SettlementEscrow is ISettlementEscrow {
     /* ------------------------------------------------ OUT ---------------------------------------------------- */
 
     /// @inheritdoc ISettlementEscrow
-    function claim(HeaderEvidence calldata header, LeafEvidence calldata leaf) external returns (uint64 amount) {
-        uint32 interval = ledger.requireFinal(header);
+    function claim(StateEvidence calldata state, LeafEvidence calldata leaf) external returns (uint64 amount) {
+        ledger.requireFinal(state);
         address owner;
-        (owner, amount) = _claim(interval, header.payload.stateRoot(), leaf);
+        (owner, amount) = _claim(state.interval, state.stateRoot, leaf);
         if (amount == 0) revert Escrow_NothingDue();
         token.safeTransfer(owner, amount);
     }
 
     /// @inheritdoc ISettlementEscrow
-    function claimMany(HeaderEvidence calldata header, LeafEvidence[] calldata leaves)
-        external
-        returns (uint64 amount)
-    {
-        uint32 interval = ledger.requireFinal(header);
-        bytes32 root = header.payload.stateRoot();
+    function claimMany(StateEvidence calldata state, LeafEvidence[] calldata leaves) external returns (uint64 amount) {
+        ledger.requireFinal(state);
+        bytes32 root = state.stateRoot;
         for (uint256 i = 0; i < leaves.length; ++i) {
-            (address owner, uint64 part) = _claim(interval, root, leaves[i]);
+            (address owner, uint64 part) = _claim(state.interval, root, leaves[i]);
             if (part != 0) {
                 amount += part;
                 token.safeTransfer(owner, part);
@@ -130,12 +125,12 @@ contract SettlementEscrow is ISettlementEscrow {
     }
 
     /// @inheritdoc ISettlementEscrow
-    function withdraw(HeaderEvidence calldata header, LeafEvidence calldata leaf) external returns (uint64 amount) {
-        uint32 interval = ledger.requireFinal(header);
-        uint32 index = _leafIndex(header.payload.stateRoot(), leaf);
+    function withdraw(StateEvidence calldata state, LeafEvidence calldata leaf) external returns (uint64 amount) {
+        ledger.requireFinal(state);
+        uint32 index = _leafIndex(state.stateRoot, leaf);
         Slots storage a = _open(index);
         amount = a.announced;
-        if (amount == 0 || interval < a.withdrawableFrom) revert Escrow_NotReleased();
+        if (amount == 0 || state.interval < a.withdrawableFrom) revert Escrow_NotReleased();
         uint64 owed = _owed(a, leaf.record);
         if (amount > owed) amount = owed;
         if (amount > a.deposit) amount = a.deposit;
@@ -146,13 +141,14 @@ contract SettlementEscrow is ISettlementEscrow {
     }
 
     /// @inheritdoc ISettlementEscrow
-    function escape(HeaderEvidence calldata header, uint32 index, LeafEvidence calldata leaf)
+    function escape(StateEvidence calldata state, uint32 index, LeafEvidence calldata leaf)
         external
         returns (uint64 amount)
     {
         if (!ledger.escapable()) revert Escrow_NotEscapable();
-        if (ledger.requireHeader(header) != ledger.head()) revert Escrow_NotLastHeader();
-        bytes32 root = header.payload.stateRoot();
+        if (state.interval != ledger.head()) revert Escrow_NotLastHeader();
+        ledger.requireFinal(state);
+        bytes32 root = state.stateRoot;
         Slots storage a = _open(index);
         if (leaf.record.length == 0) {
             if (!_isUnder(root, Trees.EMPTY_LEAF, index, leaf.path)) revert Escrow_WrongLeaf();

@@ -3,15 +3,15 @@ pragma solidity 0.8.37;
 
 import {ISettlementEscrow} from "../src/interfaces/ISettlementEscrow.sol";
 import {Records} from "../src/libraries/Records.sol";
-import {HeaderEvidence, LeafEvidence} from "../src/types/Evidence.sol";
+import {StateEvidence, LeafEvidence} from "../src/types/Evidence.sol";
 import {Build} from "./support/Build.sol";
 import {Market} from "./support/Market.sol";
 
 /// @dev Money in and out, whatever is posted and whenever anyone leaves.
 contract EscrowTest is Market {
-    function _final() private returns (HeaderEvidence memory h, Interval memory v) {
+    function _final() private returns (StateEvidence memory h, Interval memory v) {
         v = example();
-        h = postInterval(v).header;
+        h = stateOf(postInterval(v).header);
         passWindow();
     }
 
@@ -82,7 +82,7 @@ contract EscrowTest is Market {
     /* ------------------------------------------------ CLAIM -------------------------------------------------- */
 
     function test_claim_paysWhatWasEarnedOnce() public {
-        (HeaderEvidence memory h, Interval memory v) = _final();
+        (StateEvidence memory h, Interval memory v) = _final();
         LeafEvidence memory leaf = stateEvidence(v.post, S);
         escrow.claim(h, leaf);
         assertEq(token.balanceOf(owner(S)), _earned(v, S));
@@ -94,7 +94,7 @@ contract EscrowTest is Market {
         Interval memory v = example();
         postInterval(v);
         v = following(v);
-        HeaderEvidence memory h = postInterval(v).header;
+        StateEvidence memory h = stateOf(postInterval(v).header);
         passWindow();
         escrow.claim(h, stateEvidence(v.post, S));
         assertEq(token.balanceOf(owner(S)), _earned(v, S));
@@ -102,7 +102,7 @@ contract EscrowTest is Market {
 
     function test_claim_notBeforeTheHeaderIsFinal() public {
         Interval memory v = example();
-        HeaderEvidence memory h = postInterval(v).header;
+        StateEvidence memory h = stateOf(postInterval(v).header);
         LeafEvidence memory leaf = stateEvidence(v.post, S);
         vm.expectRevert(abi.encodeWithSignature("Ledger_NotFinal(uint32)", 1));
         escrow.claim(h, leaf);
@@ -110,7 +110,7 @@ contract EscrowTest is Market {
 
     function test_claim_notFromAVoidHeader() public {
         Interval memory v = example();
-        HeaderEvidence memory h = postInterval(v).header;
+        StateEvidence memory h = stateOf(postInterval(v).header);
         vm.prank(address(faults));
         ledger.voidFrom(1, false);
         passWindow();
@@ -120,7 +120,7 @@ contract EscrowTest is Market {
     }
 
     function test_claim_refusesForgedLeaves() public {
-        (HeaderEvidence memory h, Interval memory v) = _final();
+        (StateEvidence memory h, Interval memory v) = _final();
         LeafEvidence memory leaf = stateEvidence(v.post, S);
         v.post[S].credit += 1;
         leaf.record = Build.state(v.post[S]);
@@ -138,20 +138,20 @@ contract EscrowTest is Market {
         _refused(h, leaf);
     }
 
-    function _refused(HeaderEvidence memory h, LeafEvidence memory leaf) private {
+    function _refused(StateEvidence memory h, LeafEvidence memory leaf) private {
         vm.expectRevert(ISettlementEscrow.Escrow_WrongLeaf.selector);
         escrow.claim(h, leaf);
     }
 
     function test_claim_nothingForWhoOwes() public {
-        (HeaderEvidence memory h, Interval memory v) = _final();
+        (StateEvidence memory h, Interval memory v) = _final();
         LeafEvidence memory leaf = stateEvidence(v.post, A);
         vm.expectRevert(ISettlementEscrow.Escrow_NothingDue.selector);
         escrow.claim(h, leaf);
     }
 
     function test_claimMany_passesOverWhoHasNothing() public {
-        (HeaderEvidence memory h, Interval memory v) = _final();
+        (StateEvidence memory h, Interval memory v) = _final();
         LeafEvidence[] memory leaves = new LeafEvidence[](PARTICIPANTS);
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
             leaves[i] = stateEvidence(v.post, i);
@@ -167,7 +167,7 @@ contract EscrowTest is Market {
         vm.prank(owner(R));
         escrow.announceWithdrawal(uint32(R), 4);
         Interval memory v = example();
-        HeaderEvidence memory h = postInterval(v).header;
+        StateEvidence memory h = stateOf(postInterval(v).header);
         passWindow();
         LeafEvidence memory leaf = stateEvidence(v.post, R);
         vm.expectRevert(ISettlementEscrow.Escrow_NotReleased.selector);
@@ -175,7 +175,7 @@ contract EscrowTest is Market {
         v = following(v);
         postInterval(v);
         v = following(v);
-        h = postInterval(v).header;
+        h = stateOf(postInterval(v).header);
         passWindow();
         leaf = stateEvidence(v.post, R);
         assertEq(escrow.withdraw(h, leaf), 4);
@@ -192,7 +192,7 @@ contract EscrowTest is Market {
         v = following(v);
         postInterval(v);
         v = following(v);
-        HeaderEvidence memory h = postInterval(v).header;
+        StateEvidence memory h = stateOf(postInterval(v).header);
         passWindow();
         assertEq(escrow.withdraw(h, stateEvidence(v.post, B)), DEPOSIT - v.post[B].debit);
     }
@@ -211,7 +211,7 @@ contract EscrowTest is Market {
         Interval memory v = example();
         postInterval(v);
         v = following(v);
-        HeaderEvidence memory h = postInterval(v).header;
+        StateEvidence memory h = stateOf(postInterval(v).header);
         passWindow();
         // one has collected before
         escrow.claim(h, stateEvidence(v.post, S));
@@ -238,7 +238,7 @@ contract EscrowTest is Market {
 
     function test_escape_ofWhoCameAfterTheLastHeader() public {
         Interval memory v = example();
-        HeaderEvidence memory h = postInterval(v).header;
+        StateEvidence memory h = stateOf(postInterval(v).header);
         token.mint(address(this), 3);
         token.approve(address(escrow), 3);
         escrow.register(WATCHER, 7, 3);
@@ -254,7 +254,7 @@ contract EscrowTest is Market {
         token.approve(address(escrow), 3);
         escrow.register(WATCHER, 7, 3);
         Interval memory v = example();
-        HeaderEvidence memory h = postInterval(v).header;
+        StateEvidence memory h = stateOf(postInterval(v).header);
         _freeze();
         LeafEvidence memory absent = emptyState(v.post, 7);
         assertEq(escrow.escape(h, 7, absent), 3);
@@ -273,14 +273,14 @@ contract EscrowTest is Market {
 
     function test_escape_onlyWhenFrozenAndFromTheLastHeader() public {
         Interval memory v = example();
-        HeaderEvidence memory h = postInterval(v).header;
+        StateEvidence memory h = stateOf(postInterval(v).header);
         LeafEvidence memory leaf = stateEvidence(v.post, A);
         vm.expectRevert(ISettlementEscrow.Escrow_NotEscapable.selector);
         escrow.escape(h, uint32(A), leaf);
         vm.expectRevert(ISettlementEscrow.Escrow_NotEscapable.selector);
         escrow.escapeUnlisted(uint32(A));
         Interval memory w = following(v);
-        HeaderEvidence memory last = postInterval(w).header;
+        StateEvidence memory last = stateOf(postInterval(w).header);
         _freeze();
         vm.expectRevert(ISettlementEscrow.Escrow_NotLastHeader.selector);
         escrow.escape(h, uint32(A), leaf);
@@ -303,7 +303,7 @@ contract EscrowTest is Market {
         Interval memory v = example();
         v.post[A].debit = DEPOSIT + 1;
         complete(v);
-        HeaderEvidence memory h = postInterval(v).header;
+        StateEvidence memory h = stateOf(postInterval(v).header);
         _freeze();
         assertEq(escrow.escape(h, uint32(A), stateEvidence(v.post, A)), 0);
     }
@@ -313,7 +313,7 @@ contract EscrowTest is Market {
     function test_solvency_theBalanceIsWhatIsOwed() public {
         Interval memory v = example();
         for (uint256 i = 0; i < 3; ++i) {
-            HeaderEvidence memory h = postInterval(v).header;
+            StateEvidence memory h = stateOf(postInterval(v).header);
             passWindow();
             _assertSolvent(v);
             escrow.claim(h, stateEvidence(v.post, i == 1 ? R : S));

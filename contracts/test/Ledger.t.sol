@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IClearingLedger} from "../src/interfaces/IClearingLedger.sol";
 import {ICommitReveal} from "../src/interfaces/ICommitReveal.sol";
 import {IOrderLog} from "../src/interfaces/IOrderLog.sol";
-import {HeaderEvidence} from "../src/types/Evidence.sol";
+import {HeaderEvidence, StateEvidence} from "../src/types/Evidence.sol";
 import {Market} from "./support/Market.sol";
 
 /// @dev The life of a header: orders, seed, post, void, final, frozen.
@@ -14,11 +14,15 @@ contract LedgerTest is Market {
         assertEq(ledger.head(), 1);
         assertEq(ledger.finalHead(), 0);
         assertEq(ledger.requireHeader(p.header), 1);
+        StateEvidence memory state = stateOf(p.header);
         vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_NotFinal.selector, 1));
-        ledger.requireFinal(p.header);
+        ledger.requireFinal(state);
         passWindow();
         assertEq(ledger.finalHead(), 1);
-        assertEq(ledger.requireFinal(p.header), 1);
+        ledger.requireFinal(state);
+        state.stateRoot = keccak256("another");
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
+        ledger.requireFinal(state);
     }
 
     function test_intervalsFollowEachOtherRoundTheRing() public {

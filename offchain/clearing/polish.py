@@ -142,7 +142,7 @@ def _polish(
         scaled = _stationarity(lines, price, mu) * -(2.0**-scale_bits)
         shift = back_solve(order, column_start, column, value, diagonal, scaled)
         _spread(fraction, island, n_island, rows, sign, shift, offset)
-        pieces = _respond(orders, price, offset, injection, slope)
+        pieces = respond(orders, price, offset, injection, slope)
         right = _missing(injection, island, n_island, rows, sign, full, capacity)
         step, dropped = _solve(_curvature(slope, island, n_island, rows, sign), right)
         dependent[:] = dropped[n_island:]
@@ -161,7 +161,7 @@ def _polish(
         unmet = np.inf
         for _ in range(_MAX_SEARCH):
             _spread(fraction + t * step, island, n_island, rows, sign, shift, offset)
-            there = _respond(orders, price, offset, injection, slope)
+            there = respond(orders, price, offset, injection, slope)
             right = _missing(injection, island, n_island, rows, sign, full, capacity)
             here = 0.0
             for i in range(n_island + w):
@@ -199,7 +199,7 @@ def _polish(
             if reference[bus]:
                 # Here stationarity leaves no room: all that lies beside the integer is the island's.
                 fraction[island[bus]] = offset[bus] - moved
-    energy = _energies(orders, price, offset)
+    energy = energies(orders, price, offset)
     if settled:
         theta = back_solve(order, column_start, column, value, diagonal, injection)
         for line in range(m):
@@ -208,7 +208,7 @@ def _polish(
             price[bus] += np.int64(np.rint(offset[bus]))
         for i in range(w):
             mu[full[i]] += np.int64(np.rint(sign[i] * fraction[n_island + i]))
-        _level(orders, island, n_island, line_from, full, slope, price)
+        level(orders, island, n_island, line_from, full, slope, price)
     lean = mu / unit
     if settled and dependent.any():
         matrix = _curvature(slope, island, n_island, rows, sign)
@@ -291,7 +291,7 @@ def _to_ramp(orders: Orders, island: Int64Array, which: int, price: Int64Array, 
 
 
 @compiled
-def _level(
+def level(
     orders: Orders,
     island: Int64Array,
     n_island: int,
@@ -359,11 +359,11 @@ def _consistent_prices(
     for i in range(n_island):
         # The median, because at a few buses prices may have been anything.
         inside = np.flatnonzero(island == i)
-        level = np.median(pi[inside] * 2.0**PRICE_FRACTION_BITS - relative[inside])
+        middle = np.median(pi[inside] * 2.0**PRICE_FRACTION_BITS - relative[inside])
         for bus in inside:
-            if not abs(relative[bus] + level) < _FAR:
+            if not abs(relative[bus] + middle) < _FAR:
                 return price, False
-            price[bus] = np.int64(np.rint(relative[bus] + level))
+            price[bus] = np.int64(np.rint(relative[bus] + middle))
     return price, True
 
 
@@ -406,7 +406,7 @@ def _spread(
 
 
 @compiled
-def _respond(
+def respond(
     orders: Orders, price: Int64Array, offset: FloatArray, injection: FloatArray, slope: FloatArray
 ) -> int:
     """Injections at ``price + offset``, to the last digit where the offset is small.
@@ -475,7 +475,7 @@ def _missing(
 
 
 @compiled
-def _energies(orders: Orders, price: Int64Array, offset: FloatArray) -> Int64Array:
+def energies(orders: Orders, price: Int64Array, offset: FloatArray) -> Int64Array:
     """The response of every order at ``price + offset`` in 2^-20 Wh."""
     start, supply, q, bottom, width = orders
     out = np.empty(len(q), dtype=np.int64)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from offchain.clearing import fallback, interior
+from offchain.clearing import fallback, interior, tree
 from offchain.clearing.certificate import Certificate, Ramps, check_brackets, check_network
 from offchain.clearing.network import Network
-from offchain.clearing.polish import Polished, polish
+from offchain.clearing.polish import polish
 from offchain.clearing.rounding import bus_injections, round_allocation
 from offchain.clearing.table import Table, table_of
 from offchain.errors import ClearwattError
@@ -42,7 +44,8 @@ class SolveReport:
     """How a clearing was found.
 
     Attributes:
-        engine: "interior-point", or "clarabel" where that stood in for it.
+        engine: "tree" on a grid without loops, "interior-point" on any other, or "clarabel" where that
+            had to stand in.
         iterations: steps of the engine.
         binding_lines: the lines with a price, ascending.
         residual: the left side of the certificate's gap bound.
@@ -73,6 +76,17 @@ class Clearing:
     report: SolveReport
 
 
+@dataclass(frozen=True)
+class _Solution:
+    """Exact prices (2^-16 tick) and energies (2^-20 Wh, in the order of the table)."""
+
+    engine: str
+    iterations: int
+    price: Int64Array
+    mu: Int64Array
+    energy: Int64Array
+
+
 class Clearer:
     """Clears interval after interval on one grid.
 
@@ -86,6 +100,7 @@ class Clearer:
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
         self._network = Network(grid)
+        self._tree = tree.tree_of(self._network)
 
     def clear(self, ramps: Ramps) -> Clearing:
         """Clear one interval.
@@ -102,23 +117,37 @@ class Clearer:
         """
         ramps.validate(self.grid.n_bus)
         table = table_of(ramps, self.grid.n_bus)
-        for accuracy, crowd in _ATTEMPTS:
+        for engine in self._engines(table):
             try:
-                start = interior.solve(self._network, table, accuracy, crowd)
-                return self._certify(ramps, table, start, "interior-point")
-            except ClearingError:
-                continue
-        return self._certify(ramps, table, fallback.solve(self._network, table), "clarabel")
+                return self._certify(ramps, table, engine())
+            except ClearingError as error:
+                refused = error
+        raise refused
+
+    def _engines(self, table: Table) -> Iterator[Callable[[], _Solution]]:
+        """What to ask for a solution, in this order, until the checker accepts one."""
+        if self._tree is not None:
+            yield partial(self._on_tree, self._tree, table)
+        for accuracy, crowd in _ATTEMPTS:
+            yield partial(self._by_interior_point, table, accuracy, crowd)
+        yield lambda: self._settle(table, fallback.solve(self._network, table), "clarabel")
+
+    def _by_interior_point(self, table: Table, accuracy: float, crowd: int) -> _Solution:
+        start = interior.solve(self._network, table, accuracy, crowd)
+        return self._settle(table, start, "interior-point")
+
+    def _on_tree(self, places: tree.Tree, table: Table) -> _Solution:
+        found = tree.solve(places, self._network, table)
+        if found is None:
+            raise ClearingError("clearing: a zone of the tree has nobody to balance it")
+        return _Solution("tree", found.iterations, found.price, found.mu, found.energy)
 
     def distribution_factors(self, lines: tuple[int, ...]) -> FloatArray:
         """What a Wh more at each bus, taken from its island's first, adds to lines; float64[w, n]."""
         return self._network.rows(list(lines))
 
-    def _certify(
-        self, ramps: Ramps, table: Table, start: interior.Approximation, engine: str
-    ) -> Clearing:
-        """Polish, round and check."""
-        solution = self._settle(table, start)
+    def _certify(self, ramps: Ramps, table: Table, solution: _Solution) -> Clearing:
+        """Round and check."""
         rounded, exists = round_allocation(
             solution.energy, table.group_start, self._network.island, self._network.n_island
         )
@@ -144,11 +173,15 @@ class Clearer:
             raise ClearingError(f"clearing: {violations[0]} ({len(violations)} in all)")
         binding = tuple(line for line, _ in certificate.mu)
         report = SolveReport(
-            engine, start.iterations, binding, check.residual_sum, int(self.grid.eps_grid)
+            solution.engine,
+            solution.iterations,
+            binding,
+            check.residual_sum,
+            int(self.grid.eps_grid),
         )
         return Clearing(x_wh, injection, certificate, report)
 
-    def _settle(self, table: Table, start: interior.Approximation) -> Polished:
+    def _settle(self, table: Table, start: interior.Approximation, engine: str) -> _Solution:
         """Polish, putting the set of full lines right until it holds and none of it is spare."""
         pi, mu = start.pi, start.mu
         lines = np.flatnonzero(start.binding).tolist()
@@ -170,5 +203,7 @@ class Clearer:
                 mu = solution.lean_mu
                 lines = [line for line in lines if mu[line] != 0]
             else:
-                return solution
+                return _Solution(
+                    engine, start.iterations, solution.price, solution.mu, solution.energy
+                )
         raise ClearingError("clearing: the full lines do not settle")

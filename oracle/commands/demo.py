@@ -12,8 +12,11 @@ from rich.console import Console
 
 from deploy.devnet import open_chain
 from oracle.bundles import BundleDirectory
+from oracle.challenge import Challenge, challenge_json, print_challenge
 from oracle.demo import run_demo
 from oracle.demo_report import as_json, print_summary
+from oracle.inject import rule_of, run_injected
+from oracle.lies import NAMES
 from oracle.scenario import ScenarioConfig, draw_scenario
 from oracle.terminal import Reporter
 
@@ -70,6 +73,11 @@ _DEFAULTS = ScenarioConfig()
 @click.option(
     "--json", "json_wanted", is_flag=True, help="Print one JSON object instead of the summary."
 )
+@click.option(
+    "--inject",
+    metavar="FAULT",
+    help="Let the operator break a rule in the last interval, and be caught; `list` names them.",
+)
 @click.pass_context
 def demo(
     context: click.Context,
@@ -81,6 +89,7 @@ def demo(
     rpc: str | None,
     out: Path | None,
     json_wanted: bool,
+    inject: str | None,
 ) -> None:
     r"""Watch a market clear, commit, settle and be audited on a chain.
 
@@ -89,13 +98,21 @@ def demo(
     lines can carry, and the result is posted to real contracts with its certificate. At the end suppliers collect
     their money and an independent audit checks everything again. Exit code 0 only if the audit passes.
 
+    With --inject the operator lies in the last interval. The audit names the rule, a challenge proves it on the chain,
+    the interval is void and the operator's bond is slashed; the exit code is 1.
+
     \b
     Examples:
       clearwatt demo
       clearwatt demo --case ieee57 --participants 300 --intervals 12
       clearwatt demo --chain anvil --out bundles
+      clearwatt demo --inject payment --intervals 4
       clearwatt demo --json --intervals 8 | python -m json.tool
     """
+    if inject == "list":
+        click.echo("\n".join(NAMES))
+        return
+    fault = rule_of(inject) if inject is not None else None
     config = ScenarioConfig(case=case, participants=participants, intervals=intervals, seed=seed)
     reporter = Reporter()
     with ExitStack() as stack:
@@ -107,9 +124,19 @@ def demo(
         )
         bundles = BundleDirectory.create(directory)
         chain = stack.enter_context(open_chain(engine, rpc))
-        result = run_demo(scenario, chain, bundles, reporter)
+        challenge: Challenge | None = None
+        if fault is None:
+            result = run_demo(scenario, chain, bundles, reporter)
+        else:
+            result, challenge = run_injected(scenario, chain, bundles, reporter, fault)
     if json_wanted:
-        click.echo(json.dumps(as_json(result), indent=1))
+        told = as_json(result)
+        if challenge is not None and fault is not None:
+            told["challenge"] = challenge_json(challenge, fault)
+        click.echo(json.dumps(told, indent=1))
     else:
-        print_summary(result, Console(highlight=False), out)
+        console = Console(highlight=False)
+        print_summary(result, console, out)
+        if challenge is not None:
+            print_challenge(challenge, console)
     context.exit(0 if result.verdict.ok else 1)

@@ -9,7 +9,7 @@ from offchain.mechanisms.priority import FAIR_PLAY
 from oracle.evidence import words
 from oracle.evidence.config import MEMORY_ONLY
 from oracle.evidence.summary import Row, Summary
-from oracle.evidence.tables import stated, usual
+from oracle.evidence.tables_fairness import stated, usual
 
 #: A worst gap to F* up to this counts as converged.
 _CONVERGED: Final = 0.005
@@ -146,19 +146,18 @@ def _trigger(summary: Summary) -> Claim:
 
 def _reduction(summary: Summary) -> Claim:
     paper = summary["config"]["paper"]["reduction_ieee57_percent"]
-    network = "ieee57"
+    network, claim = "ieee57", "Peak weak-bus fairness error on IEEE-57, against equal weight"
     found = stated(summary, network)["percent"]
     everywhere = reading_medians(summary, network)
+    if not everywhere:
+        return Claim(claim, f"{paper} % lower", "not run", "–")
     ends = f"{words.number(min(everywhere), 0)} to {words.number(max(everywhere), 0)}"
+    reached = (found["median"] or 0) >= paper
     return Claim(
-        "Peak weak-bus fairness error on IEEE-57, against equal weight",
+        claim,
         f"{paper} % lower",
-        f"stated reading {words.ranged(found, 0)} % lower; all readings, medians: {ends} %"
-        if everywhere
-        else "–",
-        "depends on the reading: "
-        + ("reached" if (found["median"] or 0) >= paper else "not reached")
-        + " in the stated one",
+        f"stated reading {words.ranged(found, 0)} % lower; all readings, medians: {ends} %",
+        f"depends on the reading: {'reached' if reached else 'not reached'} in the stated one",
     )
 
 

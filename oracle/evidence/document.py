@@ -10,7 +10,9 @@ from oracle.evidence import words
 from oracle.evidence.claims import claims, reading_medians
 from oracle.evidence.figures import drawings
 from oracle.evidence.summary import Summary
-from oracle.evidence.tables import Table, stated, tables, usual
+from oracle.evidence.table import Table
+from oracle.evidence.tables import tables
+from oracle.evidence.tables_fairness import stated, usual
 
 #: Sections: title, introduction, figures, tables.
 _SECTIONS: Final[tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...]] = (

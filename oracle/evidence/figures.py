@@ -12,7 +12,7 @@ import numpy as np
 from offchain.mechanisms.priority import FAIR_PLAY
 from oracle.evidence import words
 from oracle.evidence.summary import Row, Summary
-from oracle.evidence.tables import usual
+from oracle.evidence.tables_fairness import usual
 from oracle.study import StudyConfig, scarcity_windows
 
 if TYPE_CHECKING:

@@ -135,7 +135,6 @@ class _Planner:
 
     def jobs(self) -> Iterator[Job]:
         """Everything."""
-        yield from self._large()
         yield from self._main()
         yield from self._rates()
         yield from self._sensitivity()
@@ -143,6 +142,7 @@ class _Planner:
         yield from self._requesting()
         yield from self._operator()
         yield from self._trigger()
+        yield from self._large()
 
     def _study(self, network: str, seed: int) -> StudyConfig:
         run = self._config.run

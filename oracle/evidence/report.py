@@ -10,7 +10,8 @@ from oracle.evidence.document import claims_table, markdown
 from oracle.evidence.figures import write_figures
 from oracle.evidence.page import html
 from oracle.evidence.summary import Summary
-from oracle.evidence.tables import CSV_FILES, csv_text, tables
+from oracle.evidence.table import csv_text
+from oracle.evidence.tables import CSV_FILES, tables
 
 SUMMARY_FILE: Final = "summary.json"
 PAGE_FILE: Final = "fair-play.html"

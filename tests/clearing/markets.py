@@ -17,7 +17,7 @@ def ramps_of(*rows: tuple[int, bool, int, int, int]) -> Ramps:
     return Ramps(table[0].astype(np.int32), table[1].astype(bool), *table[2:])
 
 
-def random_grid(rng: np.random.Generator, most_buses: int = 50) -> Grid:
+def random_grid(rng: np.random.Generator, most_buses: int = 50, loops: bool = True) -> Grid:
     """One or two islands, meshed or not, parallel lines, limits from nothing to plenty."""
     while True:
         n = int(rng.integers(1, most_buses))
@@ -27,7 +27,8 @@ def random_grid(rng: np.random.Generator, most_buses: int = 50) -> Grid:
             earlier = np.flatnonzero(label[:i] == label[i])
             if len(earlier):
                 ends.append((int(rng.choice(earlier)), i))
-        for i, j in rng.integers(0, n, (int(rng.integers(0, 2 * n)), 2)).tolist():
+        more = int(rng.integers(0, 2 * n)) if loops else 0
+        for i, j in rng.integers(0, n, (more, 2)).tolist():
             if i != j and label[i] == label[j]:
                 ends.append((i, j))
         start, end = [i for i, _ in ends], [j for _, j in ends]

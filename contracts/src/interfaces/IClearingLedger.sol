@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {HeaderEvidence} from "../types/Evidence.sol";
+import {HeaderEvidence, StateEvidence} from "../types/Evidence.sol";
 import {IOrderLog} from "./IOrderLog.sol";
 
 /// @title The chain of interval headers
@@ -135,10 +135,9 @@ interface IClearingLedger is IOrderLog {
     /// @return interval Its interval; reverts if the ledger does not hold it.
     function requireHeader(HeaderEvidence calldata header) external view returns (uint32 interval);
 
-    /// @notice Check that a header is the ledger's and final.
-    /// @param header The header as posted.
-    /// @return interval Its interval; reverts if it is unknown or still open to dispute.
-    function requireFinal(HeaderEvidence calldata header) external view returns (uint32 interval);
+    /// @notice Check that a state is that of one of the ledger's headers, and that the header is final.
+    /// @param state The state's root and its header; reverts if unknown or still open to dispute.
+    function requireFinal(StateEvidence calldata state) external view;
 
     /// @notice Hash of a header in this market.
     /// @param header The header.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {HeaderEvidence, LeafEvidence} from "../types/Evidence.sol";
+import {LeafEvidence, StateEvidence} from "../types/Evidence.sol";
 
 /// @title Deposits in, payments out
 /// @notice Every participant has a deposit and one cumulative number paid. A final state leaf says what it has earned
@@ -101,16 +101,16 @@ interface ISettlementEscrow {
     function depositWithPermit(uint32 index, uint64 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
 
     /// @notice Pay out what a participant has earned up to a final header. Anyone may call; the owner is paid.
-    /// @param header The final header.
+    /// @param state The final header's state.
     /// @param leaf The participant's state leaf under it.
     /// @return amount What was paid.
-    function claim(HeaderEvidence calldata header, LeafEvidence calldata leaf) external returns (uint64 amount);
+    function claim(StateEvidence calldata state, LeafEvidence calldata leaf) external returns (uint64 amount);
 
     /// @notice Pay out several participants from one header; those with nothing due are passed over.
-    /// @param header The final header.
+    /// @param state The final header's state.
     /// @param leaves Their state leaves.
     /// @return amount What was paid in all.
-    function claimMany(HeaderEvidence calldata header, LeafEvidence[] calldata leaves) external returns (uint64 amount);
+    function claimMany(StateEvidence calldata state, LeafEvidence[] calldata leaves) external returns (uint64 amount);
 
     /// @notice Announce that part of a deposit is to be taken back (owner only). A new announcement replaces the old.
     /// @param index Registration number.
@@ -118,17 +118,17 @@ interface ISettlementEscrow {
     function announceWithdrawal(uint32 index, uint64 amount) external;
 
     /// @notice Pay an announced withdrawal, as far as the deposit is not owed. Anyone may call; the owner is paid.
-    /// @param header A final header not older than the announcement allows.
+    /// @param state The state of a final header not older than the announcement allows.
     /// @param leaf The participant's state leaf under it.
     /// @return amount What was paid.
-    function withdraw(HeaderEvidence calldata header, LeafEvidence calldata leaf) external returns (uint64 amount);
+    function withdraw(StateEvidence calldata state, LeafEvidence calldata leaf) external returns (uint64 amount);
 
     /// @notice Leave a frozen market with everything owed. Anyone may call; the owner is paid.
-    /// @param header The last header that stands.
+    /// @param state The state of the last header that stands.
     /// @param index Registration number.
     /// @param leaf Its state leaf under it; an empty record proves that the state does not contain it.
     /// @return amount What was paid.
-    function escape(HeaderEvidence calldata header, uint32 index, LeafEvidence calldata leaf)
+    function escape(StateEvidence calldata state, uint32 index, LeafEvidence calldata leaf)
         external
         returns (uint64 amount);
 

@@ -32,10 +32,9 @@ library Network {
     /// @notice Thrown when prices are further from optimal than the grid's tolerance (rule 5).
     error Network_NotOptimal();
 
-    uint256 private constant OK = 0;
-    uint256 private constant OVER_LIMIT = 1;
-    uint256 private constant SLACK_LINE = 2;
-    uint256 private constant BUS_UNBALANCED = 3;
+    /// @dev Why the lines' loop stopped; no address of a row is as low.
+    uint256 private constant _OVER_LIMIT = 1;
+    uint256 private constant _SLACK_LINE = 2;
     /// @dev Bytes of the packed grid before its lines.
     uint256 private constant GRID_HEAD = 38;
 
@@ -142,95 +141,100 @@ library Network {
         Pages.copy(registry, version, GRID_HEAD, gridBytes, w.grid);
     }
 
-    /// @dev Rules 2 and 3 line by line, gathering both sums of rules 1 and 4 at the buses.
+    /// @dev Rules 2 and 3 line by line, gathering both sums of rules 1 and 4 at the buses. Few variables live at
+    /// once, so that all stay on the stack: when a rule is broken the loop stops with `row` at the line and `next`
+    /// telling why.
     function _checkLines(Workspace memory w) private pure {
-        uint256 fault;
-        uint256 where;
-        uint256 pricedLeft;
+        uint256 row = w.grid;
+        uint256 rows = row + 28 * w.lines;
+        uint256 priced = w.priced;
+        // Address of the row whose price comes next; beyond all rows when none is left.
+        uint256 next = _pricedRow(w, priced);
         assembly ("memory-safe") {
             let shift := mload(add(w, 0x40))
-            let row := mload(add(w, 0x80))
-            let rows := add(row, mul(28, mload(add(w, 0x20))))
             let pairs := mload(add(w, 0xa0))
-            let priced := mload(add(w, 0xc0))
-            let pricedEnd := mload(add(w, 0xe0))
             let sumsAt := mload(add(w, 0x100))
-            let start := row
-            // Address of the row whose price comes next; beyond all rows when none is left.
-            let next := not(0)
-            if lt(priced, pricedEnd) { next := add(start, mul(28, shr(240, mload(priced)))) }
-
             for {} lt(row, rows) { row := add(row, 28) } {
                 // from u16 ‖ to u16 ‖ b u64 ‖ limit u64 ‖ margin u64, from the top of the word
                 let line := mload(row)
-                let from := shr(240, line)
-                let to := and(shr(224, line), 0xffff)
                 let b := and(shr(160, line), 0xffffffffffffffff)
-                // theta i64 ‖ pi i64 of both ends
-                let pairFrom := mload(add(pairs, shl(4, from)))
-                let pairTo := mload(add(pairs, shl(4, to)))
-                let flow := sar(shift, mul(b, sub(sar(192, pairFrom), sar(192, pairTo))))
+                let flow
+                let slope
+                {
+                    // theta i64 ‖ pi i64 of both ends
+                    let from := mload(add(pairs, shl(4, shr(240, line))))
+                    let to := mload(add(pairs, shl(4, and(shr(224, line), 0xffff))))
+                    flow := sar(shift, mul(b, sub(sar(192, from), sar(192, to))))
+                    slope := sub(sar(192, shl(64, from)), sar(192, shl(64, to)))
+                }
                 // in 2^-8 Wh; -limit <= flow <= limit as one unsigned comparison
                 let limit := and(shr(88, line), 0xffffffffffffffff00)
                 if gt(add(flow, limit), shl(1, limit)) {
-                    fault := OVER_LIMIT
-                    where := row
+                    next := _OVER_LIMIT
                     break
                 }
-                let slope := sub(sar(192, shl(64, pairFrom)), sar(192, shl(64, pairTo)))
                 if eq(row, next) {
                     let mu := sar(192, mload(add(priced, 2)))
-                    let margin := and(shr(24, line), 0xffffffffffffffff00)
+                    let margins := and(shr(23, line), 0x1fffffffffffffffe00)
                     let size := flow
                     if slt(flow, 0) { size := sub(0, flow) }
-                    // | size - (limit - margin) | <= margin, and mu (not 0) has the sign of flow (not 0)
-                    if or(gt(add(sub(size, limit), shl(1, margin)), shl(1, margin)), iszero(sgt(mul(mu, flow), 0))) {
-                        fault := SLACK_LINE
-                        where := row
+                    // limit - 2 margin <= size <= limit, and mu (not 0) has the sign of flow (not 0)
+                    if or(gt(add(sub(size, limit), margins), margins), iszero(sgt(mul(mu, flow), 0))) {
+                        next := _SLACK_LINE
                         break
                     }
                     slope := add(slope, mu)
                     priced := add(priced, 10)
                     next := not(0)
-                    if lt(priced, pricedEnd) { next := add(start, mul(28, shr(240, mload(priced)))) }
+                    if lt(priced, mload(add(w, 0xe0))) {
+                        next := add(mload(add(w, 0x80)), mul(28, shr(240, mload(priced))))
+                    }
                 }
-                // Both sums of a bus in one word.
-                let term := add(shl(160, flow), mul(b, slope))
-                from := add(sumsAt, shl(5, from))
-                to := add(sumsAt, shl(5, to))
-                mstore(from, add(mload(from), term))
-                mstore(to, sub(mload(to), term))
+                {
+                    // Both sums of a bus in one word.
+                    let terms := add(shl(160, flow), mul(b, slope))
+                    let from := add(sumsAt, shl(5, shr(240, line)))
+                    mstore(from, add(mload(from), terms))
+                    let to := add(sumsAt, shl(5, and(shr(224, line), 0xffff)))
+                    mstore(to, sub(mload(to), terms))
+                }
             }
-            pricedLeft := sub(pricedEnd, priced)
-            where := div(sub(where, start), 28)
         }
-        if (fault == OVER_LIMIT) revert Network_FlowOverLimit(where);
-        if (fault == SLACK_LINE) revert Network_PriceOnSlackLine(where);
+        if (row < rows) {
+            uint256 line = (row - w.grid) / 28;
+            if (next == _OVER_LIMIT) revert Network_FlowOverLimit(line);
+            revert Network_PriceOnSlackLine(line);
+        }
         // Rows are visited in ascending order, so a price out of order is never reached.
-        if (pricedLeft != 0) revert Network_PricedLines();
+        if (priced != w.injections) revert Network_PricedLines();
     }
 
-    /// @dev Rules 1 and 5 bus by bus, writing the injections behind the certificate.
+    function _pricedRow(Workspace memory w, uint256 priced) private pure returns (uint256 row) {
+        if (priced == w.injections) return type(uint256).max;
+        assembly ("memory-safe") {
+            row := shr(240, mload(priced))
+        }
+        return w.grid + 28 * row;
+    }
+
+    /// @dev Rules 1 and 5 bus by bus, writing the injections behind the certificate. The loop stops with `sum` at a
+    /// bus that is not balanced.
     function _checkBuses(Workspace memory w) private pure {
-        uint256 fault;
-        uint256 where;
+        uint256 sum = w.sums;
+        uint256 end = sum + 32 * w.buses;
+        uint256 box = w.grid + 28 * w.lines;
+        uint256 out = w.injections;
         int256 total;
         uint256 residual;
         assembly ("memory-safe") {
-            let box := add(mload(add(w, 0x80)), mul(28, mload(add(w, 0x20))))
-            let out := mload(add(w, 0xe0))
-            let sumAt := mload(add(w, 0x100))
-            for { let end := add(sumAt, shl(5, mload(w))) } lt(sumAt, end) { sumAt := add(sumAt, 32) } {
-                let both := mload(sumAt)
-                let term := signextend(19, both)
-                let flows := sar(160, sub(both, term))
+            for {} lt(sum, end) { sum := add(sum, 32) } {
+                let term := mload(sum)
+                let flows := term
+                term := signextend(19, term)
+                flows := sar(160, sub(flows, term))
                 let injection := sar(8, add(flows, 128))
                 // -64 <= flows - 256 injection <= 64 as one unsigned comparison
-                if gt(add(sub(flows, shl(8, injection)), 64), 128) {
-                    fault := BUS_UNBALANCED
-                    where := sumAt
-                    break
-                }
+                if gt(add(sub(flows, shl(8, injection)), 64), 128) { break }
                 total := add(total, injection)
                 // Writes 24 bytes too many, which the next bus or nobody reads.
                 mstore(out, shl(192, injection))
@@ -239,9 +243,8 @@ library Network {
                 residual := add(residual, mul(shr(192, mload(box)), term))
                 box := add(box, 8)
             }
-            where := shr(5, sub(where, mload(add(w, 0x100))))
         }
-        if (fault == BUS_UNBALANCED) revert Network_BusUnbalanced(where);
+        if (sum < end) revert Network_BusUnbalanced((sum - w.sums) / 32);
         if (total != 0) revert Network_SystemUnbalanced();
         if (2 * residual > w.tolerance) revert Network_NotOptimal();
     }

@@ -9,6 +9,16 @@ struct HeaderEvidence {
     bytes payload;
 }
 
+/// @notice As much of a posted header as its state needs: the ledger keeps one digest of both hashes.
+/// @param interval The header's interval.
+/// @param headerHash Its hash.
+/// @param stateRoot Its state root.
+struct StateEvidence {
+    uint32 interval;
+    bytes32 headerHash;
+    bytes32 stateRoot;
+}
+
 /// @notice A leaf of a plain tree (orders, state, contracts, shares) and its path.
 /// @param record The packed record; empty stands for the empty leaf.
 /// @param path Siblings from the leaf up, 32 bytes each.

@@ -129,7 +129,7 @@ contract Handler is Market {
         uint32 last = ledger.finalHead();
         ISettlementEscrow.Account memory a = escrow.account(uint32(i));
         if (last == 0 || a.announced == 0 || last < a.withdrawableFrom) return;
-        escrow.withdraw(_header(last), stateEvidence(_interval(last).post, i));
+        escrow.withdraw(stateOf(_header(last)), stateEvidence(_interval(last).post, i));
     }
 
     function claim(uint256 i, uint256 wait) external afterwards(wait) {
@@ -138,7 +138,7 @@ contract Handler is Market {
         if (last == 0) return;
         Records.State memory s = _interval(last).post[i];
         if (s.credit <= s.debit + escrow.account(uint32(i)).paid) return;
-        escrow.claim(_header(last), stateEvidence(_interval(last).post, i));
+        escrow.claim(stateOf(_header(last)), stateEvidence(_interval(last).post, i));
     }
 
     /* ------------------------------------------------ FALSE ACCUSERS ----------------------------------------- */
@@ -198,7 +198,7 @@ contract Handler is Market {
         uint256 last = _intervals.length;
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
             if (last == 0) escrow.escapeUnlisted(uint32(i));
-            else escrow.escape(_header(last), uint32(i), stateEvidence(_interval(last).post, i));
+            else escrow.escape(stateOf(_header(last)), uint32(i), stateEvidence(_interval(last).post, i));
         }
         return token.balanceOf(address(escrow)) == 0;
     }

@@ -11,6 +11,7 @@ import {SettlementEscrow} from "../../src/SettlementEscrow.sol";
 import {TestToken} from "../../src/dev/TestToken.sol";
 import {IClearingLedger} from "../../src/interfaces/IClearingLedger.sol";
 import {CommitReveal} from "../../src/randomness/CommitReveal.sol";
+import {HeaderEvidence, StateEvidence} from "../../src/types/Evidence.sol";
 import {Example} from "./Example.sol";
 
 /// @dev A deployed market at the genesis of the example.
@@ -149,6 +150,18 @@ abstract contract Market is Example {
     }
 
     bytes32 internal lastHash;
+
+    /// @dev What a claim needs of a posted header.
+    function stateOf(HeaderEvidence memory h) internal view returns (StateEvidence memory e) {
+        bytes memory payload = h.payload;
+        uint32 interval;
+        bytes32 root;
+        assembly ("memory-safe") {
+            interval := shr(224, mload(add(payload, 0x20)))
+            root := mload(add(payload, 132))
+        }
+        return StateEvidence(interval, ledger.hashHeader(h), root);
+    }
 
     /// @dev Let the dispute window of everything posted pass.
     function passWindow() internal {

@@ -1,0 +1,200 @@
+"""From a failed audit to a voided header: find the proof, try it for nothing, reserve it, send it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from eth_account.signers.local import LocalAccount
+from eth_typing import ChecksumAddress
+from rich.console import Console
+from web3 import Web3
+from web3.contract import Contract
+from web3.contract.contract import ContractFunction
+from web3.logs import DISCARD
+from web3.types import TxParams, Wei
+
+from deploy.chain import Chain
+from deploy.contracts import artifact
+from offchain.audit.findings import Rule
+from offchain.audit.history import ReadBundle
+from offchain.audit.published import PublishedMarket
+from offchain.errors import InputError
+from offchain.keccak import keccak
+from offchain.proofs import RULES, Proof, kebab, proofs, published_claim
+
+#: More than any proof needs but that of the network of the largest grids.
+_CALL_GAS: Final = 16_000_000
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A proof that the chain accepts, and what became of it.
+
+    Attributes:
+        interval: Whose header it voids.
+        proof: The function of FaultProofs, in kebab case.
+        rules: The audit's rules that it answers.
+        reward_micro: What the prover is paid: expected before, received after it was sent.
+        gas: Of the proof; estimated before, used after it was sent.
+        reserve_gas: Of its reservation; 0 before it was sent.
+        voided: Whether the header is void.
+        bond_micro: What is left of the bond.
+    """
+
+    interval: int
+    proof: str
+    rules: tuple[Rule, ...]
+    reward_micro: int
+    gas: int
+    reserve_gas: int
+    voided: bool
+    bond_micro: int
+
+
+@dataclass(frozen=True)
+class Court:
+    """The contracts of a market that judge faults."""
+
+    chain: Chain
+    ledger: Contract
+    faults: Contract
+    bond: Contract
+
+    @classmethod
+    def of(cls, chain: Chain, ledger_address: str) -> Court:
+        """The court of a ledger that `read_market` has read."""
+
+        def at(name: str, address: ChecksumAddress) -> Contract:
+            return chain.web3.eth.contract(address=address, abi=artifact(name).abi)
+
+        ledger = at("ClearingLedger", Web3.to_checksum_address(ledger_address))
+        faults = at("FaultProofs", ledger.functions.faults().call())
+        bond = at("OracleBond", ledger.functions.bond().call())
+        return cls(chain, ledger, faults, bond)
+
+    def call(self, proof: Proof) -> ContractFunction:
+        """A proof as a call of the contract."""
+        function: ContractFunction = getattr(self.faults.functions, proof.function)
+        return function(*map(_plain, proof.arguments))
+
+    def accepts(self, proof: Proof, sender: ChecksumAddress) -> bool:
+        """Whether a proof would void the header now; costs nothing."""
+        try:
+            self.call(proof).call({"from": sender, "gas": _CALL_GAS})
+        except self.chain.engine.refusals:
+            return False
+        return True
+
+    def find(
+        self, market: PublishedMarket, read: ReadBundle, interval: int, sender: ChecksumAddress
+    ) -> Iterator[Proof]:
+        """The proofs against an interval that the chain accepts, one of each kind."""
+        for proof in proofs(published_claim(market, read, interval)):
+            if self.accepts(proof, sender):
+                yield proof
+
+    def estimate(self, interval: int, proof: Proof, sender: ChecksumAddress) -> Challenge:
+        """What a proof would cost and bring."""
+        fields: TxParams = {"from": sender, "value": Wei(0)}
+        return Challenge(
+            interval=interval,
+            proof=kebab(proof.function),
+            rules=RULES[proof.function],
+            reward_micro=self._reward(),
+            gas=self.call(proof).estimate_gas(fields),
+            reserve_gas=0,
+            voided=False,
+            bond_micro=int(self.bond.functions.bonded().call()),
+        )
+
+    def _reward(self) -> int:
+        """What a proven fault brings its prover, in micro; less when less is left of the bond."""
+        reward, penalty, bonded = (
+            int(getattr(self.bond.functions, name)().call())
+            for name in ("reward", "penalty", "bonded")
+        )
+        return min(reward, min(penalty, bonded) // 2)
+
+    def submit(self, interval: int, proof: Proof, account: LocalAccount | None = None) -> Challenge:
+        """Reserve a proof and send it; the reservation makes copying it worthless.
+
+        Args:
+            interval: Whose header it voids.
+            proof: One that the chain accepts.
+            account: Who sends it; the chain's payer if not given.
+
+        Raises:
+            ChainError: When the chain refuses it: somebody was faster, or the window has passed.
+        """
+        sender = account.address if account else self.chain.payer
+        call = self.call(proof)
+        encoded = bytes.fromhex(str(call._encode_transaction_data()).removeprefix("0x"))
+        commitment = keccak(bytes.fromhex(sender[2:]).rjust(32, b"\0") + keccak(encoded))
+        reserved = self.chain.transact(self.faults.functions.commit(commitment), account)
+        receipt: Any = self.chain.transact(call, account)
+        (slashed,) = self.bond.events.Slashed().process_receipt(receipt, errors=DISCARD)
+        return Challenge(
+            interval=interval,
+            proof=kebab(proof.function),
+            rules=RULES[proof.function],
+            reward_micro=int(slashed["args"]["reward"]),
+            gas=int(receipt["gasUsed"]),
+            reserve_gas=int(reserved["gasUsed"]),
+            voided=int(self.ledger.functions.head().call()) < interval,
+            bond_micro=int(self.bond.functions.bonded().call()),
+        )
+
+
+def _plain(argument: object) -> object:
+    """An argument as web3 takes it: named tuples have to be plain ones."""
+    return tuple(map(_plain, argument)) if isinstance(argument, tuple) else argument
+
+
+def first_proof(
+    court: Court,
+    market: PublishedMarket,
+    read: ReadBundle,
+    intervals: list[int],
+    sender: ChecksumAddress,
+) -> tuple[int, Proof]:
+    """A proof against the earliest of some intervals that has one; it voids all later ones too.
+
+    Raises:
+        InputError: When the chain accepts no proof against any of them.
+    """
+    for interval in intervals:
+        for proof in court.find(market, read, interval, sender):
+            return interval, proof
+    named = ", ".join(map(str, intervals)) or "none"
+    raise InputError(
+        f"challenge: no proof is accepted against interval {named}; "
+        "the header is final or void already, or what it commits to was not published"
+    )
+
+
+def challenge_json(challenge: Challenge, fault: str) -> dict[str, object]:
+    """A challenge as one JSON object; `fault` is the rule that the audit named."""
+    return {
+        "interval": challenge.interval,
+        "fault": fault,
+        "proof": challenge.proof,
+        "voided": challenge.voided,
+        "gas": challenge.gas,
+        "reserve_gas": challenge.reserve_gas,
+        "reward": challenge.reward_micro,
+        "bond_left": challenge.bond_micro,
+    }
+
+
+def print_challenge(challenge: Challenge, console: Console) -> None:
+    """Tell a person what a challenge did, or would do."""
+    did = "is void" if challenge.voided else "can be voided"
+    rules = ", ".join(challenge.rules)
+    console.print(
+        f"\nInterval {challenge.interval} {did}: the proof `{challenge.proof}` ({rules}) takes "
+        f"{challenge.gas:,} gas and pays {challenge.reward_micro / 10**6:,.2f} to who sends it; "
+        f"{challenge.bond_micro / 10**6:,.2f} are in the operator's bond.",
+        soft_wrap=True,
+    )

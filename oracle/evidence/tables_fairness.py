@@ -1,0 +1,172 @@
+"""Tables of who was served how much: the weak bus, convergence, all mechanisms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from offchain.mechanisms.priority import FAIR_PLAY
+from oracle.evidence import words
+from oracle.evidence.readings import ERRORS, WEAK_BUSES
+from oracle.evidence.summary import Summary
+from oracle.evidence.table import Table, table
+
+
+def readings(summary: Summary) -> Table:
+    """Fair Play and its comparators, every reading at the study's target."""
+    fstar, stations = usual(summary)
+    baselines = summary["config"]["readings"]["baselines"]
+    seen = {row["mechanism"] for row in summary["reductions"]}
+    compared = [name for name in words.MECHANISMS if name in seen and name not in baselines]
+    cells: dict[tuple[str, ...], dict[str, str]] = {}
+    for row in summary["reductions"]:
+        if (row["fstar"], row["stations"]) == (fstar, stations) and row["mechanism"] in compared:
+            place = (row["network"], row["baseline"], row["error"], row["weak_bus"])
+            cells.setdefault(place, {})[row["mechanism"]] = words.ranged(row["percent"], 0)
+    return table(
+        "readings",
+        f"Reduction of the peak weak-bus fairness error, %, at F* = {fstar:.2f}",
+        "Positive is better than the baseline. A dash: the baseline made no error there. "
+        "Errors: "
+        + "; ".join(f"*{k}*, {v}" for k, v in ERRORS.items())
+        + ". Weak bus: "
+        + "; ".join(f"*{k}*, {v}" for k, v in WEAK_BUSES.items())
+        + ".",
+        ("network", "against", "error", "weak bus", *(words.mechanism(m) for m in compared)),
+        (
+            (
+                words.network(network),
+                words.mechanism(baseline),
+                error,
+                weak,
+                *(row.get(mechanism, "–") for mechanism in compared),
+            )
+            for (network, baseline, error, weak), row in cells.items()
+        ),
+    )
+
+
+def targets(summary: Summary) -> Table:
+    """How the figure moves with F*, in the window error."""
+    network = summary["config"]["readings"]["other_network"]
+    rows: dict[tuple[str, str, str], dict[float, str]] = {}
+    fstars: set[float] = set()
+    for row in summary["reductions"]:
+        if (row["network"], row["error"]) != (network, "window"):
+            continue
+        if row["stations"] != usual(summary)[1]:
+            continue
+        if row["mechanism"] not in ("fair-play", "memory-only"):
+            continue
+        fstars.add(row["fstar"])
+        place = (row["mechanism"], row["baseline"], row["weak_bus"])
+        rows.setdefault(place, {})[row["fstar"]] = words.ranged(row["percent"], 0)
+    order = sorted(fstars)
+    return table(
+        "targets",
+        f"The same figure at other targets, {words.network(network)}, window error, %",
+        "It is no constant of a mechanism: it compares two shortfalls below F*.",
+        ("mechanism", "against", "weak bus", *(f"F* = {fstar:.2f}" for fstar in order)),
+        (
+            (words.mechanism(m), words.mechanism(b), weak, *(row.get(f, "–") for f in order))
+            for (m, b, weak), row in rows.items()
+        ),
+    )
+
+
+def stations(summary: Summary) -> Table:
+    """The figure when part of the scarce supply is stranded."""
+    network, other = (
+        summary["config"]["readings"][name] for name in ("other_network", "other_stations")
+    )
+    rows: dict[tuple[str, str, str], dict[str, str]] = {}
+    for row in summary["reductions"]:
+        if row["stations"] == other and row["network"] == network:
+            place = (row["baseline"], row["error"], row["weak_bus"])
+            rows.setdefault(place, {})[row["mechanism"]] = words.ranged(row["percent"], 0)
+    mechanisms = ("fair-play", "memory-only")
+    return table(
+        "stations",
+        f"The same figure when all stations share the scarce supply, {words.network(network)}, %",
+        "In a window every station offers in proportion to its capacity, so that part of the supply "
+        "is stranded behind thin lines and the baselines serve buses unequally.",
+        ("against", "error", "weak bus", *map(words.mechanism, mechanisms)),
+        (
+            (words.mechanism(base), error, weak, *(row.get(m, "–") for m in mechanisms))
+            for (base, error, weak), row in rows.items()
+        ),
+    )
+
+
+def convergence(summary: Summary) -> Table:
+    """The worst bus's gap to F* on its way."""
+    marks = (20, 40, 60, 80, 100)
+    return table(
+        "convergence",
+        "The worst bus's F* less counted F, after shares of the run",
+        "Medians over seeds, and the range at the end. Counted F never exceeds F*; zero is perfect.",
+        ("network", "mechanism", *(f"{mark} %" for mark in marks), "range at the end"),
+        (
+            (
+                words.network(row["network"]),
+                words.mechanism(row["mechanism"]),
+                *(words.small(row[f"at_{mark}_percent"]) for mark in marks),
+                f"{words.small(row['last_worst']['least'])} to "
+                f"{words.small(row['last_worst']['most'])}",
+            )
+            for row in summary["convergence"]
+        ),
+    )
+
+
+def mechanisms(summary: Summary) -> Table:
+    """All mechanisms side by side."""
+    return table(
+        "mechanisms",
+        "All mechanisms on the same markets and seeds",
+        "Median over seeds, range in brackets. Ratios are of flexible energy delivered to energy "
+        "asked for; cost is that of the dispatch at its bids, per kWh served, in currency.",
+        (
+            "network", "mechanism", "energy served, %", "worst bus", "worst-served tenth",
+            "worst bus in a window", "Jain", "Gini", "cost",
+        ),
+        (
+            (
+                words.network(row["network"]),
+                words.mechanism(row["mechanism"]),
+                words.percent(row["energy_served"], 2),
+                words.ranged(row["delivered_min"], 3),
+                words.ranged(row["worst_decile"], 3),
+                words.ranged(row["window_least"], 3),
+                words.ranged(row["jain"], 4),
+                words.ranged(row["gini"], 4),
+                words.ranged(row["supply_cost_per_kwh"], 4),
+            )
+            for row in summary["mechanisms"]
+        ),
+    )  # fmt: skip
+
+
+def usual(summary: Summary) -> tuple[float, str]:
+    """F* of the study, and who offers what is left in its scarcity windows."""
+    study = summary["config"]["study"]
+    return study["fstar_ppb"] / 1e9, study["scarce_stations"]
+
+
+def stated(summary: Summary, network: str, mechanism: str = FAIR_PLAY.name) -> dict[str, Any]:
+    """The row of the stated reading at the study's target."""
+    weak, error, baseline = summary["config"]["readings"]["stated"]
+    fstar, stations = usual(summary)
+    wanted = {
+        "network": network,
+        "stations": stations,
+        "mechanism": mechanism,
+        "baseline": baseline,
+        "weak_bus": weak,
+        "error": error,
+        "fstar": fstar,
+    }
+    for row in summary["reductions"]:
+        if all(row[name] == value for name, value in wanted.items()):
+            found: dict[str, Any] = row
+            return found
+    return {**wanted, "seeds": 0, "percent": {"median": None, "least": None, "most": None}}

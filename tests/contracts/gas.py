@@ -1,0 +1,171 @@
+"""Gas of the protocol's steps, measured on the embedded chain and held against its gates.
+
+``python -m tests.contracts.gas`` prints the tables (`make gas`); with ``--write`` it renews the snapshot that the test
+compares with. Headers are measured after the ring's first lap, proofs with everything that follows from them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from offchain.commitment.hashing import bus_node, leaf
+from offchain.policy import Policy
+from offchain.records import ALLOCATION, BUS, KIND_ALLOCATION, KIND_STATE, STATE
+from tests.contracts.rig import (
+    DAY_S,
+    DEPTH,
+    address,
+    open_rig,
+    plain_tree,
+    record,
+    sum_tree,
+)
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SNAPSHOT: Final = ROOT / "contracts" / "snapshots" / "gas.json"
+LINES: Final = {"ieee14": 20, "ieee57": 80, "ieee118": 186}
+#: Intervals of a month of half-hours, for the cost of one claim per month.
+MONTH: Final = 1_488
+_BUS_DEPTH: Final = 14
+_INDEX: Final = 777_777
+#: Code that stores each word of its calldata in a slot of its own: the least that storing per participant costs.
+_STORE_WORDS: Final = "60158060095f395ff35f5b80361115601357803581556020016001565b00"
+_STORED: Final = 100
+
+#: What each step may cost (docs/protocol.md); None where there is no gate.
+GATES: Final[dict[str, int | None]] = {
+    "commit orders": 32_000,
+    "reveal seed": None,
+    "header alone": 38_000,
+    "header + certificate ieee14": 60_000,
+    "header + certificate ieee57": 115_000,
+    "header + certificate ieee118": 210_000,
+    "certificate per line ieee118": 950,
+    "register": None,
+    "deposit": None,
+    "first claim, depth 20": None,
+    "later claim, depth 20": 69_000,
+    "first proof of bracket, depth 20": None,
+    "proof of bracket, depth 20": 160_000,
+    "proof of payment, depth 20": 160_000,
+    "first proof of transition, depth 20": None,
+    "proof of transition, depth 20": 160_000,
+    "ERC-20 transfer": None,
+    "storage write per participant": None,
+}
+
+
+def measure() -> dict[str, int]:
+    """Gas of every step of ``GATES``."""
+    vectors = json.loads((ROOT / "tests" / "vectors" / "network.json").read_text())
+    names, rows = vectors["grids"]["name"], vectors["certificates"]
+    grids = {name: _bytes(vectors["grids"]["packed"][i]) for i, name in enumerate(names)}
+    found = _steps(grids["ieee14"]) | _proofs(grids["ieee14"])
+    for name in LINES:
+        row = rows["label"].index(f"{name} at 1.2")
+        injections = np.frombuffer(_bytes(rows["injections"][row]), dtype=">i8").tolist()
+        certificate = _bytes(rows["certificate"][row])
+        rig = open_rig(grids[name], eager=True)
+        rig.lap(certificate, tuple(injections))
+        _, used = rig.post(certificate, tuple(injections))
+        found[f"header + certificate {name}"] = used["header"]
+    extra = found["header + certificate ieee118"] - found["header alone"]
+    found["certificate per line ieee118"] = extra // LINES["ieee118"]
+    return {name: found[name] for name in GATES}
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def _steps(grid: bytes) -> dict[str, int]:
+    rig = open_rig(grid, eager=False)
+    rig.lap()
+    owner = address(7)
+    found = {"register": rig.gas("escrow", "register", owner, _INDEX, 10**11)}
+    for claim, credit in (("first", 9_876_543_210), ("later", 9_976_543_210)):
+        state = record(STATE, index=_INDEX, memory_ppb=123_456_789, credit=credit, debit=123_456)
+        root, path = plain_tree(leaf(KIND_STATE, state), _INDEX)
+        _, used = rig.post(state_root=root)
+        rig.pass_window()
+        final = (rig.head, rig.previous, root)
+        found[f"{claim} claim, depth 20"] = rig.gas("escrow", "claim", final, (state, path))
+    found |= {name: used[name] for name in ("commit orders", "reveal seed")}
+    found["header alone"] = used["header"]
+    found["deposit"] = rig.gas("escrow", "deposit", _INDEX, 10**6)
+    found["ERC-20 transfer"] = rig.gas("token", "transfer", owner, 5)
+    store, _ = rig.chain.deploy("store", [], _STORE_WORDS)
+    for value in (1, 2):
+        words = b"".join((value << 128 | i).to_bytes(32, "big") for i in range(_STORED))
+        sent = rig.chain.web3.eth.send_transaction(
+            {"from": rig.chain.payer, "to": store.address, "data": words, "gas": 10_000_000}
+        )
+        receipt = rig.chain.web3.eth.wait_for_transaction_receipt(sent)
+    found["storage write per participant"] = int(receipt["gasUsed"]) // _STORED
+    return found
+
+
+def _proofs(grid: bytes) -> dict[str, int]:
+    """Each proof twice: in the first of a market's life burned money and relief find new slots."""
+    numbers = (n for n in ALLOCATION.names or () if ALLOCATION[n].kind == "u")
+    wrong = {name: 10_000 + place for place, name in enumerate(numbers)}
+    line = record(ALLOCATION, **(wrong | {"index": _INDEX}))
+    bus_root, lower = sum_tree(leaf(KIND_ALLOCATION, line), 12_345, _BUS_DEPTH)
+    bus = record(BUS, bus=7, depth=_BUS_DEPTH, pi=10**9, root=bus_root)
+    root, upper = sum_tree(bus_node(bus), 37, DEPTH - _BUS_DEPTH)
+    before, after = record(STATE, index=_INDEX), record(STATE, index=_INDEX, credit=1)
+    pre_root, pre_path = plain_tree(leaf(KIND_STATE, before), _INDEX)
+    post_root, post_path = plain_tree(leaf(KIND_STATE, after), _INDEX)
+    states = ((before, pre_path), (after, post_path), Policy().packed())
+    found = {}
+    for name, more in (("bracket", ()), ("payment", ()), ("transition", states)):
+        rig = open_rig(grid, eager=False, window_s=DAY_S)
+        rig.post(state_root=pre_root)
+        evidence = (line, 12_345, lower, bus, 37, upper)
+        stands = (rig.head, rig.previous, rig.state_root)
+        for time in ("first ", ""):
+            header, _ = rig.post(allocation_root=root, state_root=post_root)
+            label = f"{time}proof of {name}, depth 20"
+            found[label] = rig.gas("faults", name, header, evidence, *more)
+            rig.head, rig.previous, rig.state_root = stands
+    return found
+
+
+def _table(found: dict[str, int]) -> str:
+    rows = [f"{'step':36}{'gate':>10}{'measured':>10}"]
+    for name, gate in GATES.items():
+        mark = (
+            ""
+            if gate is None or found[name] <= gate
+            else f"  {100 * found[name] / gate - 100:+.0f} %"
+        )
+        rows.append(f"{name:36}{'-' if gate is None else f'{gate:,}':>10}{found[name]:>10,}{mark}")
+    rows += ["", f"{'per participant and interval':36}{'this':>10}{'storage':>10}{'transfers':>10}"]
+    interval = sum(found[name] for name in ("commit orders", "reveal seed"))
+    for count in (100, 1_000, 10_000, 100_000, 1_000_000):
+        case = "ieee14" if count == 100 else "ieee57" if count == 1_000 else "ieee118"
+        posting = (interval + found[f"header + certificate {case}"]) / count
+        claims = found["later claim, depth 20"] / MONTH
+        rows.append(
+            f"{f'N = {count:,} on {case}':36}{posting + claims:>10,.0f}"
+            f"{found['storage write per participant']:>10,}{found['ERC-20 transfer']:>10,}"
+        )
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Measure, print, and on request renew the snapshot."""
+    found = measure()
+    print(_table(found))
+    if "--write" in sys.argv[1:]:
+        SNAPSHOT.parent.mkdir(exist_ok=True)
+        SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

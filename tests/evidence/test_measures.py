@@ -1,0 +1,86 @@
+"""What is kept of a run says what happened in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from oracle.evidence.jobs import Job, MarketJob, OperatorJob, TriggerJob
+from oracle.evidence.runner import Result
+
+Pairs = list[tuple[Job, Result]]
+
+
+def markets(pairs: Pairs, part: str = "main") -> list[tuple[MarketJob, Result]]:
+    """The market runs of a part."""
+    return [(j, r) for j, r in pairs if isinstance(j, MarketJob) and j.part == part]
+
+
+def test_every_interval_of_every_run_is_certified(pairs: Pairs) -> None:
+    runs = [result for job, result in pairs if isinstance(job, MarketJob)]
+    assert len(runs) > 30
+    for run in runs:
+        assert run["certified"] == run["intervals"] > 0
+        assert run["dc_violations"] == run["payments_sum"] == 0
+
+
+def test_the_last_gap_of_the_trace_is_that_of_the_run(pairs: Pairs) -> None:
+    for _, run in markets(pairs):
+        last = run["consumers"]["trace"]["last_worst"]
+        assert last == pytest.approx(run["fairness"]["target_gap_max"], abs=1e-9)
+
+
+def test_ratios_are_ratios_of_what_was_delivered(pairs: Pairs) -> None:
+    for job, run in markets(pairs):
+        consumers = run["consumers"]
+        assert sum(consumers["requested_wh"]) == run["requested_wh"]
+        assert sum(consumers["delivered_wh"]) == run["served_wh"]
+        assert len(consumers["window_ratio"]) == job.study.windows
+        overall = [
+            got / asked
+            for got, asked in zip(consumers["delivered_wh"], consumers["requested_wh"], strict=True)
+        ]
+        for least, ratio in zip(consumers["least_cumulative"], overall, strict=True):
+            assert least <= ratio + 1e-6
+
+
+def test_memory_contracts_as_proved_and_stays_in_its_range(pairs: Pairs) -> None:
+    for job, run in markets(pairs):
+        if job.committed:
+            beta = job.policy.beta_ppb / 1e9
+            assert run["memory"]["contraction"] == pytest.approx(1 - beta, abs=1e-6)
+            assert 0 <= run["memory"]["least_ppb"] <= run["memory"]["greatest_ppb"] <= 10**9
+
+
+def test_the_operator_contracts_no_slower_than_its_bound(pairs: Pairs) -> None:
+    rows = [row for job, run in pairs if isinstance(job, OperatorJob) for row in run["rows"]]
+    assert rows
+    for row in rows:
+        bound = abs(1 - row["eta_permille"] / 1000)
+        assert row["greatest"] <= bound + 0.01
+        assert row["steps"] > 0
+
+
+def test_what_is_held_keeps_the_bound(pairs: Pairs) -> None:
+    runs = [result for job, result in pairs if isinstance(job, TriggerJob)]
+    assert runs
+    assert all(run["bound_kept"] and run["error_most"] <= run["bound_most"] for run in runs)
+
+
+def test_without_a_cap_asking_for_more_brings_more(pairs: Pairs) -> None:
+    useful = {}
+    for job, run in markets(pairs, "requesting"):
+        share = [
+            got / need
+            for got, need, who in zip(
+                run["consumers"]["useful_wh"],
+                run["consumers"]["need_wh"],
+                run["strategists"],
+                strict=True,
+            )
+            if who
+        ]
+        useful[job.asking.factor_permille, job.asking.cap_permille] = sum(share) / len(share)
+    gain = useful[3000, 0] - useful[1000, 0]
+    capped = useful[3000, 1000] - useful[1000, 1000]
+    assert gain > 0.01
+    assert capped < gain

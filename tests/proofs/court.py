@@ -1,0 +1,126 @@
+"""A market on an embedded chain with two honest intervals, and a third one to lie in."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.devnet import embedded
+from offchain.commitment.bundle import read_bundle
+from offchain.commitment.trees import PlainTree
+from offchain.market import Interval
+from offchain.orders.table import OrderTable
+from offchain.proofs import ChainFacts, Claim, Proof, open_claim, published_claim
+from offchain.records import KIND_ORDER
+from oracle.bundles import BundleDirectory
+from oracle.chain import Operator
+from oracle.challenge import Challenge, Court
+from oracle.demo import DemoRun
+from oracle.lies import Truth
+from oracle.reader import read_market
+from oracle.scenario import ScenarioConfig, draw_scenario
+from oracle.terminal import Reporter
+
+#: Not a power of two, so that every tree has an empty part.
+CONFIG = ScenarioConfig(participants=18, intervals=6, seed=3)
+LAST = 3
+
+
+class Stage:
+    """A chain that can be set back."""
+
+    def __init__(self, run: DemoRun) -> None:
+        self.run, self.chain = run, run.chain
+        self.court = Court.of(run.chain, run.contracts.ledger.address)
+        self.operator = Operator(run.chain, run.contracts)
+        self.salt_key = run.secret("salt", LAST)
+        self.earlier, _ = run.signed_orders(LAST - 1)
+        self.orders, _ = run.signed_orders(LAST)
+        with self.undone():
+            seed = self.commit(self.orders)
+            self.truth = Truth(run.tell(LAST, self.orders, seed), self.salt_key, run.clearer)
+            self.post(self.truth.interval)
+            market = read_market(run.chain, run.contracts.ledger.address)
+            bundles = {LAST: self.truth.interval.bundle}
+            self.claim = published_claim(market, lambda t: bundles.get(t) or run.out.read(t), LAST)
+
+    def commit(self, orders: OrderTable, interval: int = LAST) -> bytes:
+        """Fix the orders of an interval; returns its seed."""
+        root = PlainTree.of_table(KIND_ORDER, orders, len(self.run.scenario.bus)).root
+        self.operator.commit_orders(interval, root)
+        seed, _ = self.operator.reveal(interval, [b.preimage(interval) for b in self.run.beacons])
+        return seed
+
+    def post(self, interval: Interval) -> None:
+        """Post a told interval."""
+        self.operator.post(interval.before.header_hash, interval.payload, interval.certificate)
+
+    def post_claim(self, claim: Claim, certificate: bytes | None = None) -> None:
+        """Post an altered header."""
+        own = self.truth.interval.certificate
+        self.operator.post(
+            claim.previous_hash, claim.header.packed(), own if certificate is None else certificate
+        )
+
+    def claim_of(self, interval: Interval, facts: ChainFacts | None = None) -> Claim:
+        """A told interval, opened from its bundle."""
+        market = self.run.state.market
+        return open_claim(
+            read_bundle(interval.bundle),
+            market.state,
+            market.policy,
+            market.grid,
+            facts or self.claim.facts,
+        )
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Set the chain back afterwards."""
+        tester: Any = self.chain.web3.provider.ethereum_tester  # type: ignore[attr-defined]
+        before = tester.take_snapshot()
+        try:
+            yield
+        finally:
+            tester.revert_to_snapshot(before)
+
+    def refusal(self, proof: Proof) -> str:
+        """The name of the error by which the chain refuses a proof; empty if it accepts it."""
+        call = self.court.call(proof)
+        self.chain._learn_errors(call.contract_abi)
+        try:
+            call.call({"from": self.chain.payer, "gas": 16_000_000})
+        except self.chain.engine.refusals as error:
+            return self.chain._reason(error)
+        return ""
+
+
+def convict(stage: Stage, proof: Proof) -> Challenge:
+    """Send a proof and see that the header is void, the bond slashed and the prover paid."""
+    token, bond = stage.run.contracts.token, stage.court.bond
+    prover = stage.chain.payer
+    had = token.functions.balanceOf(prover).call()
+    bonded = bond.functions.bonded().call()
+    challenge = stage.court.submit(LAST, proof)
+    assert challenge.voided
+    assert challenge.bond_micro == bonded - bond.functions.penalty().call()
+    assert token.functions.balanceOf(prover).call() == had + challenge.reward_micro
+    assert challenge.reward_micro > 0
+    return challenge
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """Two honest intervals on a chain, and the third told by the rules."""
+    with tempfile.TemporaryDirectory() as directory, embedded() as chain:
+        scenario = draw_scenario(CONFIG)
+        run = DemoRun(scenario, chain, BundleDirectory.create(Path(directory)), Reporter())
+        run.open()
+        operator = Operator(chain, run.contracts)
+        for interval in range(1, LAST):
+            run.clear(operator, interval)
+        yield Stage(run)
