@@ -94,6 +94,8 @@ abstract contract AllocationFaults is Court, IFaultProofs {
     ) external {
         bytes calldata h = header.payload;
         (Records.Allocation memory a,) = Committed.allocation(h, allocation);
+        (Records.Allocation memory r,) = Committed.allocation(h, reserve);
+        if (r.index != 0) revert Fault_Malformed();
         Policies.Policy memory p = Policies.open(policy, h.policyHash());
         uint256 missing = h.shortfall();
         if (missing == 0) {
@@ -104,8 +106,6 @@ abstract contract AllocationFaults is Court, IFaultProofs {
         uint256 headroom = top > a.energyCost ? top - a.energyCost : 0;
         // All energy costs together are the debits less the shortfall and what the reserve receives and pays; p_hi is
         // a multiple of 1000.
-        (Records.Allocation memory r,) = Committed.allocation(h, reserve);
-        if (r.index != 0) revert Fault_Malformed();
         uint256 others = missing + r.imbalanceCredit + r.imbalanceDebit;
         uint256 costs = h.debitSum() > others ? h.debitSum() - others : 0;
         uint256 all = p.pHi * h.served() / 1000;
