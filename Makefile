@@ -31,6 +31,9 @@ test: setup setup-node ## Run all tests, Solidity and Python
 	@if find contracts/test -name "*.t.sol" 2>/dev/null | grep -q .; then cd contracts && npm run --silent test; fi
 	$(PYTEST) $(ARGS)
 
+mutants: setup ## Change every field of a valid interval and print what stops each change
+	@$(BIN)/python -m tests.mutants
+
 lint: setup setup-node ## Check form, types and style, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -28,6 +28,11 @@ _MAX_SEARCH: Final = 200
 _MAX_STEPS: Final = 30
 #: Wh at which a price search may end: the zones are put right afterwards.
 _CLOSE_WH: Final = 1e-3
+#: Wh, and parts of all energy, that floating-point sums may leave.
+_EXACT_WH: Final = 1e-7
+_NOISE: Final = 1e-15
+#: 2^-16 tick by which a price is moved onto a ramp.
+_NUDGE: Final = 0.01
 
 
 @dataclass(frozen=True)
@@ -318,25 +323,23 @@ def _put_right(
         pieces = respond(orders, price, offset, injection, slope)
         short = sent.astype(np.float64)
         growth = np.zeros(zones)
+        size = np.abs(short)
         for place in range(n):
+            size[zone[place]] += abs(injection[bus[place]])
             short[zone[place]] -= injection[bus[place]]
             growth[zone[place]] += slope[bus[place]]
-        furthest = 0.0
-        stuck = False
+        exact = step > 0 and pieces == before
         for z in range(zones):
-            if growth[z] > 0.0:
-                move = short[z] / growth[z]
-                furthest = max(furthest, abs(move))
-                fraction[z] += move
-                moved = np.rint(fraction[z])
-                if abs(moved) > 0.0 and abs(move) > 1e-6:
-                    whole[z] += np.int64(moved)
-                    fraction[z] -= moved
-            elif abs(short[z]) > _CLOSE_WH:
-                stuck = True
-        if stuck:
-            break
-        if step > 0 and furthest <= 1e-6 and pieces == before:
+            if abs(short[z]) <= _EXACT_WH + _NOISE * size[z]:
+                continue
+            exact = False
+            # Without growth it is just beside a ramp, so steep that the search stopped there.
+            move = short[z] / growth[z] if growth[z] > 0.0 else np.copysign(_NUDGE, short[z])
+            fraction[z] += move
+            moved = np.rint(fraction[z])
+            whole[z] += np.int64(moved)
+            fraction[z] -= moved
+        if exact:
             settled = True
             break
         before = pieces

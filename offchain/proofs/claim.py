@@ -199,13 +199,14 @@ class Claim:
         Raises:
             UndisclosedError: it is not known, is no leaf, or there is no such index.
         """
-        try:
-            return self.leaves(root)[index]
-        except KeyError:
+        leaf = self.leaves(root).get(index)
+        # A record at another index than its own proves nothing but that (recordForm).
+        if leaf is None or int.from_bytes(leaf.record[:4] or index.to_bytes(4), "big") != index:
             raise UndisclosedError(
                 f"commitment: nobody has published leaf {index} under 0x{root.hex()}; "
                 "ask the operator for it"
-            ) from None
+            )
+        return leaf
 
     def leaves(self, root: bytes) -> dict[int, LeafEvidence]:
         """Every leaf of a plain tree that is known, by where it lies."""

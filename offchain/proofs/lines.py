@@ -15,7 +15,7 @@ from offchain.fairness.key import key_ticks
 from offchain.fairness.state import join, next_deficit, next_memory
 from offchain.keccak import keccak
 from offchain.policy import Policy
-from offchain.proofs.claim import AllocationEvidence, Claim, LeafEvidence, Row, slot_evidence
+from offchain.proofs.claim import AllocationEvidence, Claim, Row, slot_evidence
 from offchain.proofs.preimages import UndisclosedError
 from offchain.records import CONTRACT, ORDER, RESERVE, SHARE, SIDES, STATE, wire
 from offchain.units import PPB, WH_TICKS_PER_MICRO
@@ -255,6 +255,6 @@ def orphan(claim: Claim) -> Iterator[Shown]:
     """A state exists for a number that has no contract."""
     states = claim.leaves(claim.header.state_root)
     for index, contract in claim.leaves(claim.header.contracts_root).items():
-        state: LeafEvidence | None = states.get(index)
-        if state is not None:
+        state = states.get(index)
+        if state is not None and int.from_bytes(state.record[:4], "big") in (0, index):
             yield (index, contract, state), not contract.record and bool(state.record)

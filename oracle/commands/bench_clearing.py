@@ -190,7 +190,7 @@ class _Timed(Clearer):
         super().__init__(case.grid)
         self.seconds: list[float] = []
         self._binding: list[int] = []
-        self._engines: dict[str, int] = {}
+        self._found_by: dict[str, int] = {}
 
     def clear(self, ramps: Ramps) -> Clearing:
         """Clear one interval and note how long it took."""
@@ -199,7 +199,7 @@ class _Timed(Clearer):
         self.seconds.append(time.perf_counter() - begun)
         self._binding.append(len(clearing.report.binding_lines))
         engine = clearing.report.engine
-        self._engines[engine] = self._engines.get(engine, 0) + 1
+        self._found_by[engine] = self._found_by.get(engine, 0) + 1
         return clearing
 
     def row(self, name: str, participants: int) -> Row:
@@ -213,7 +213,7 @@ class _Timed(Clearer):
             binding_lines=float(np.mean(self._binding[1:])),
             milliseconds=float(np.median(spent)),
             slowest_milliseconds=float(spent.max()),
-            engines=self._engines,
+            engines=self._found_by,
         )
 
 

@@ -43,14 +43,14 @@ def execute(job: Job, folder: Path) -> dict[str, Any]:
     Returns:
         What it was and what came out.
     """
-    started = time.perf_counter()
+    started = time.process_time()
     if isinstance(job, MarketJob):
         result = _market(job, folder)
     elif isinstance(job, TriggerJob):
         result = _trigger(job)
     else:
         result = _operator(job)
-    return {"job": described(job), "seconds": time.perf_counter() - started, **result}
+    return {"job": described(job), "seconds": time.process_time() - started, **result}
 
 
 def _market(job: MarketJob, folder: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from oracle.evidence.tables_fairness import usual
 from oracle.study import StudyConfig, scarcity_windows
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -117,9 +118,18 @@ def _networks(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(row["network"] for row in rows))
 
 
-def _legend_below(figure: Figure, axes: Axes, columns: int) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+def _legend_below(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
+    """One legend for all panels."""
+    named: dict[str, Artist] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=columns)
+
+
+def _legend_under(axes: Axes) -> None:
+    """A legend of its own for a panel."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, fontsize=8)
 
 
 def _shade(axes: Axes, summary: Summary) -> None:
@@ -156,10 +166,10 @@ def _convergence(summary: Summary) -> Figure:
                 )
         axes.set_title(words.network(network))
         axes.set_xlabel("interval")
-        axes.set_ylim(bottom=0)
         axes.set_xlim(left=0)
+    panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("F* less counted F, worst bus")
-    _legend_below(figure, panels[0], 6)
+    _legend_below(figure, panels, 6)
     return figure
 
 
@@ -233,7 +243,7 @@ def _readings(summary: Summary) -> Figure:
         axes.set_xlim(-110, 110)
         axes.set_title(f"error over: {error}")
         axes.set_xlabel("reduction, %")
-    _legend_below(figure, panels[0], 3)
+    _legend_below(figure, panels, 3)
     return figure
 
 
@@ -260,7 +270,7 @@ def _windows(summary: Summary) -> Figure:
         axes.set_title(words.network(network))
         axes.set_xlabel("scarcity window")
     panels[0].set_ylabel("delivered share of requests, weak bus")
-    _legend_below(figure, panels[0], 7)
+    _legend_below(figure, panels, 7)
     return figure
 
 
@@ -330,20 +340,20 @@ def _event_trigger(summary: Summary) -> Figure:
         axes.set_title(title)
         axes.set_xlabel("clearings saved, %")
         axes.set_xlim(-4, 104)
-        axes.set_ylim(bottom=0)
+    panels[0].set_ylim(bottom=0)
     panels[0].set_ylabel("error of held service ratios")
-    _legend_below(figure, panels[0], 3)
+    _legend_below(figure, panels, 3)
     return figure
 
 
 def _robustness(summary: Summary) -> Figure:
-    figure, panels = _panels(2, 3.3, share_y=False)
+    figure, panels = _panels(2, 3.9, share_y=False)
     asked, forecast = panels
     rows = summary["requesting"]
     caps = list(dict.fromkeys(row["cap_permille"] for row in rows))
     for cap, colour in zip(caps, (_ORANGE, _GREEN, _BLUE), strict=False):
         mine = [row for row in rows if row["cap_permille"] == cap]
-        name = f"cap {cap / 1000:g} × contracted rate" if cap else "no cap"
+        name = f"cap {cap / 1000:g} × rate" if cap else "no cap"
         for who, style, marker in (("strategists", "-", "o"), ("others", ":", "s")):
             asked.plot(
                 [row["factor_permille"] / 1000 for row in mine],
@@ -353,7 +363,7 @@ def _robustness(summary: Summary) -> Figure:
     asked.set_title("asking for more than one needs")
     asked.set_xlabel("asked, as a multiple of the need")
     asked.set_ylabel("useful share of the need")
-    asked.legend(fontsize=7.5)
+    _legend_under(asked)
     for name in dict.fromkeys(row["mechanism"] for row in summary["forecast"]):
         mine = [row for row in summary["forecast"] if row["mechanism"] == name]
         for part, style in (("useful", "-"), ("useful_worst", ":")):
@@ -367,7 +377,7 @@ def _robustness(summary: Summary) -> Figure:
     forecast.set_title("requests that are forecasts")
     forecast.set_xlabel("standard deviation of the forecast error, %")
     forecast.set_ylabel("useful share of the need")
-    forecast.legend(fontsize=7.5)
+    _legend_under(forecast)
     return figure
 
 

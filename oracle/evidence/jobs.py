@@ -114,15 +114,25 @@ def key(job: Job) -> str:
 
 
 def plan(config: EvidenceConfig) -> list[Job]:
-    """All jobs, those of one market next to each other.
+    """All jobs, seed by seed, and those of one market next to each other.
+
+    So a run that was interrupted is a whole run of fewer seeds.
 
     Raises:
         InputError: the configuration asks for no run.
     """
     if config.run.seeds < 1 or config.run.intervals < 1:
         raise InputError("seeds and intervals: give 1 or more")
-    jobs = [*_Planner(config).jobs()]
-    return list(dict.fromkeys(jobs))
+    jobs = dict.fromkeys(_Planner(config).jobs())
+    markets: dict[StudyConfig, int] = {}
+    for job in jobs:
+        markets.setdefault(_market(job), len(markets))
+    return sorted(jobs, key=lambda job: (job.study.seed, markets[_market(job)]))
+
+
+def _market(job: Job) -> StudyConfig:
+    """What its study is drawn from: all but the target."""
+    return replace(job.study, fstar_ppb=0)
 
 
 class _Planner:

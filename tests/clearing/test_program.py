@@ -59,7 +59,10 @@ def test_a_clearing_is_certified_and_as_good_as_the_reference(seed: int) -> None
     assert_certified(grid, ramps, clearing)
     assert clearing.report.engine in ("interior-point", "tree")
     best = exact_welfare(ramps, clear_reference(grid, ramps).x_wh)
-    assert float(exact_welfare(ramps, clearing.x_wh)) == pytest.approx(float(best), rel=1e-8)
+    # To eight digits, or to what rounding some Wh is worth where little is traded.
+    assert float(exact_welfare(ramps, clearing.x_wh)) == pytest.approx(
+        float(best), rel=1e-8, abs=20 * P_CAP
+    )
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *engines: str) -> None:

@@ -52,6 +52,10 @@ class Stage:
     def commit(self, orders: OrderTable, interval: int = LAST) -> bytes:
         """Fix the orders of an interval; returns its seed."""
         root = PlainTree.of_table(KIND_ORDER, orders, len(self.run.scenario.bus)).root
+        return self.commit_root(root, interval)
+
+    def commit_root(self, root: bytes, interval: int = LAST) -> bytes:
+        """Fix the orders of an interval by their root; returns its seed."""
         self.operator.commit_orders(interval, root)
         seed, _ = self.operator.reveal(interval, [b.preimage(interval) for b in self.run.beacons])
         return seed
@@ -113,8 +117,8 @@ def convict(stage: Stage, proof: Proof) -> Challenge:
     return challenge
 
 
-@pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
+@contextmanager
+def opened_stage() -> Iterator[Stage]:
     """Two honest intervals on a chain, and the third told by the rules."""
     with tempfile.TemporaryDirectory() as directory, embedded() as chain:
         scenario = draw_scenario(CONFIG)
@@ -124,3 +128,10 @@ def stage() -> Iterator[Stage]:
         for interval in range(1, LAST):
             run.clear(operator, interval)
         yield Stage(run)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """One stage for all tests: each sets the chain back."""
+    with opened_stage() as opened:
+        yield opened

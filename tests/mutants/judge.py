@@ -1,0 +1,126 @@
+"""What becomes of a mutant: refused when posted, voided by a proof, harmless, withheld, or it survives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from offchain.clearing.certificate import Certificate, check_network
+from offchain.commitment.header import Header, bus_vector_hash
+from offchain.errors import InputError
+from offchain.grid.model import Grid
+from offchain.proofs import Proof, kebab, proofs
+from offchain.proofs.preimages import UndisclosedError
+from tests.mutants.breed import Mutant
+
+REFUSED: Final = "refused"
+VOIDED: Final = "voided"
+TOLERATED: Final = "tolerated"
+WITHHELD: Final = "withheld"
+SURVIVOR: Final = "SURVIVOR"
+
+#: Header fields that the ledger compares with what it knows.
+_KNOWN: Final = (
+    "interval",
+    "pre_state_root",
+    "orders_root",
+    "seed",
+    "policy_hash",
+    "contracts_root",
+    "grid_version",
+)
+#: What no payment, proof or later interval reads.
+_UNREAD: Final = {
+    "meter_root": "no readings are settled, so nothing is read from it",
+    "imbalance_scale_ppb": "no readings are settled, so nothing is scaled",
+    "bundle_hash": "the records are the same; who looks for this hash finds no bundle",
+}
+#: The order log keeps this much of an orders root; nobody finds two trees that agree in it.
+_ORDERS_ROOT_BYTES: Final = 27
+_ROUNDING_WH: Final = 1
+_ROUNDING_MICRO: Final = 1
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What becomes of a mutant.
+
+    Attributes:
+        verdict: one of the five above.
+        by: the ledger's check, the proof, or why it is harmless and what it is worth.
+        proof: what voids it.
+    """
+
+    verdict: str
+    by: str
+    proof: Proof | None = None
+
+
+def judge(mutant: Mutant, honest: Header, grid: Grid) -> Judgement:
+    """Judge a mutant by the twins of the contracts."""
+    refusal = eager(mutant, honest, grid)
+    if refusal:
+        return Judgement(REFUSED, refusal)
+    found = next(proofs(mutant.claim), None)
+    if found is not None:
+        return Judgement(VOIDED, kebab(found.function), found)
+    return _without_proof(mutant)
+
+
+def eager(mutant: Mutant, honest: Header, grid: Grid) -> str:
+    """By which check the ledger refuses a header, empty if it takes it."""
+    header = mutant.claim.header
+    for name in _KNOWN:
+        told, known = getattr(header, name), getattr(honest, name)
+        if name == "orders_root":
+            if mutant.committed_orders:
+                continue
+            told, known = told[:_ORDERS_ROOT_BYTES], known[:_ORDERS_ROOT_BYTES]
+        if told != known:
+            return name
+    if header.served != header.dispatched:
+        return "energy balance"
+    if header.credit_sum != header.debit_sum:
+        return "money balance"
+    try:
+        check = check_network(grid, Certificate.unpack(mutant.certificate, grid.n_bus))
+    except InputError:
+        return "network"
+    if not check.ok:
+        return "network"
+    vector = bus_vector_hash(mutant.certificate, list(check.injection_wh))
+    return "" if vector == header.bus_vector_hash else "bus vector"
+
+
+def _without_proof(mutant: Mutant) -> Judgement:
+    if mutant.kind == "header" and mutant.field in _UNREAD:
+        return Judgement(TOLERATED, f"0: {_UNREAD[mutant.field]}")
+    if mutant.kind == "header" and mutant.field == "pot":
+        return Judgement(
+            TOLERATED, "0: the parts are the same, and each within a micro of its share"
+        )
+    if mutant.field == "salt":
+        return Judgement(TOLERATED, "0: it hides the record and says nothing")
+    if mutant.kind == "certificate":
+        return Judgement(TOLERATED, "0: another certificate of the same allocations")
+    small = mutant.moved_wh <= _ROUNDING_WH and mutant.moved_micro > 0
+    if small and (mutant.moved_wh or mutant.moved_micro <= _ROUNDING_MICRO):
+        worth = f"{mutant.moved_wh} Wh, " if mutant.moved_wh else ""
+        return Judgement(TOLERATED, f"{worth}{mutant.moved_micro} micro: rounding")
+    if not _disclosed(mutant):
+        return Judgement(WITHHELD, "what the root is the hash of does not exist")
+    return Judgement(SURVIVOR, "nothing stops it")
+
+
+def _disclosed(mutant: Mutant) -> bool:
+    """Whether the altered hash has a preimage that anybody could show."""
+    claim = mutant.claim
+    roots = [claim.header.orders_root]
+    roots += [claim.header.allocation_root, claim.header.state_root, claim.header.shares_root]
+    roots += [at.row["root"].tobytes() for at in claim.buses]
+    try:
+        for root in roots:
+            claim.known[root]
+    except UndisclosedError:
+        return False
+    return True
