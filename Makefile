@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NODE_MODULES := contracts/node_modules
+FORGE := $(CURDIR)/$(NODE_MODULES)/@foundry-rs/forge-linux-amd64/bin
 PYTEST ?= $(BIN)/python -m pytest
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # A throw-away resolver, only for `make lock`.
 UV := $(VENV)/uv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-node demo drill test lint format contracts gas lock clean
+.PHONY: help setup setup-node demo drill test mutants lint format contracts coverage slither halmos brownie gas lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,8 +46,23 @@ format: setup setup-node ## Rewrite the sources into the agreed form
 	$(BIN)/ruff format .
 	cd contracts && npm run --silent format
 
-contracts: setup setup-node ## Recompile the contracts into deploy/artifacts
+contracts: setup setup-node ## Recompile the contracts into deploy/artifacts and contracts/snapshots
 	$(BIN)/python -m deploy.compile_contracts
+	$(BIN)/python -m deploy.snapshots
+
+coverage: setup setup-node ## Measure how much of the Solidity its tests reach (minutes)
+	$(BIN)/python contracts/tools/coverage.py
+
+slither: setup-node .venv-assurance/.installed ## Hold Slither's findings against their written answers
+	.venv-assurance/bin/python contracts/tools/slither.py
+
+halmos: setup-node .venv-assurance/.installed ## Prove claims and header chain for all inputs
+	cd contracts && PATH="$(FORGE):$$PATH" FOUNDRY_TEST=test/symbolic \
+		FOUNDRY_OUT=cache/symbolic/out FOUNDRY_CACHE_PATH=cache/symbolic/cache \
+		../.venv-assurance/bin/halmos --forge-build-out cache/symbolic/out --array-lengths payload=436
+
+brownie: setup-node .venv-brownie/.installed ## Brownie as a workbench: tests with coverage on anvil, or ARGS=console
+	.venv-brownie/bin/python contracts/tools/workbench.py $(ARGS)
 
 gas: setup ## Measure what every step costs on chain, against its gate
 	$(BIN)/python -m tests.contracts.gas
@@ -55,12 +71,14 @@ lock: $(VENV)/uv/.installed ## Resolve every dependency anew and write the lock 
 	$(call compile,requirements.lock)
 	$(call compile,requirements-dev.lock,--extra dev -c requirements.lock)
 	$(call compile,requirements-bench.lock,--extra bench --extra grids -c requirements-dev.lock)
+	$(call compile-apart,assurance)
+	$(call compile-apart,brownie)
 	cd contracts && rm -f package-lock.json && npm install --loglevel=error --package-lock-only --omit-lockfile-registry-resolved
 	@! grep -n '://' requirements*.lock || { echo 'a lock file names a host' >&2; exit 1; }
 	@! grep -n '"resolved"' contracts/package-lock.json || { echo 'package-lock.json names a host' >&2; exit 1; }
 
 clean: ## Remove everything that was made, and nothing that was written
-	rm -rf $(VENV) $(NODE_MODULES) contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build dist
+	rm -rf $(VENV) .venv-assurance .venv-brownie $(NODE_MODULES) contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build dist
 	find offchain deploy oracle tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Hashes of every file, for every platform, and no address of any registry.
@@ -69,6 +87,18 @@ define compile
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url pyproject.toml $(2) --output-file $(1)
 endef
+
+# What cannot live beside web3 8 has an environment, and a lock file, of its own.
+define compile-apart
+	rm -f requirements-$(1).lock
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url requirements-$(1).in --output-file requirements-$(1).lock
+endef
+
+.venv-%/.installed: requirements-%.lock
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $<
+	@touch $@
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \

@@ -96,6 +96,7 @@ class MarketSettings:
     Attributes:
         policy_hash: Hash of the packed policy.
         contracts_root: Root of the contracts tree at genesis.
+        shares_root: Root of the shares tree.
         state_root: Root of the state tree before interval 1.
         nonce: 32 bytes that tell this market from every other with equal settings.
         packed_grid: The first grid.
@@ -119,6 +120,7 @@ class MarketSettings:
 
     policy_hash: bytes
     contracts_root: bytes
+    shares_root: bytes
     state_root: bytes
     nonce: bytes
     packed_grid: bytes
@@ -260,6 +262,7 @@ class _Site:
             at["faults"],
             s.policy_hash,
             s.contracts_root,
+            s.shares_root,
             s.state_root,
             s.nonce,
             version,

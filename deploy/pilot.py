@@ -120,6 +120,7 @@ class Pilot:
         return MarketSettings(
             policy_hash=self.policy.hash(),
             contracts_root=draft.contracts_tree.root,
+            shares_root=draft.shares_tree.root,
             state_root=draft.state_tree.root,
             nonce=nonce,
             packed_grid=self.grid.packed(),

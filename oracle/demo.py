@@ -226,6 +226,7 @@ class DemoRun:
         return MarketSettings(
             policy_hash=POLICY.hash(),
             contracts_root=draft.state.contracts_tree.root,
+            shares_root=draft.state.shares_tree.root,
             state_root=draft.state.state_tree.root,
             nonce=self.secret("nonce"),
             packed_grid=self.scenario.network.grid.packed(),

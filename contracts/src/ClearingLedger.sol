@@ -55,6 +55,8 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     /// @inheritdoc IClearingLedger
     bytes32 public immutable contractsRoot;
     /// @inheritdoc IClearingLedger
+    bytes32 public immutable sharesRoot;
+    /// @inheritdoc IClearingLedger
     uint8 public immutable treeDepth;
     /// @inheritdoc IClearingLedger
     bytes32 public immutable marketId;
@@ -97,6 +99,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         faults = c.faults;
         policyHash = c.policyHash;
         contractsRoot = c.contractsRoot;
+        sharesRoot = c.sharesRoot;
         treeDepth = uint8(Math.log2(c.participants == 0 ? 1 : c.participants, Math.Rounding.Ceil));
         windowSeconds = c.windowSeconds;
         deadlineSeconds = c.deadlineSeconds;
@@ -164,6 +167,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         if (!hasInputs(interval, payload.ordersRoot(), payload.seed())) revert Ledger_WrongInputs();
         if (payload.policyHash() != policyHash) revert Ledger_WrongPolicy();
         if (payload.contractsRoot() != contractsRoot) revert Ledger_WrongContracts();
+        if (payload.sharesRoot() != sharesRoot) revert Ledger_WrongShares();
         if (payload.gridVersion() != s.gridVersion) revert Ledger_WrongGrid();
         if (payload.served() != payload.dispatched()) revert Ledger_EnergyUnbalanced();
         if (payload.creditSum() != payload.debitSum()) revert Ledger_MoneyUnbalanced();

@@ -84,13 +84,14 @@ contract LedgerTest is Market {
     function test_post_refusesEveryWrongField() public {
         Draft memory d = _draft();
         uint256 snapshot = vm.snapshotState();
-        uint256[11] memory offsets = [uint256(0), 4, 68, 132, 164, 260, 292, 296, 368, 384, 392];
-        bytes[11] memory reasons = [
+        uint256[12] memory offsets = [uint256(0), 4, 68, 132, 164, 228, 260, 292, 296, 368, 384, 392];
+        bytes[12] memory reasons = [
             abi.encodeWithSelector(IClearingLedger.Ledger_WrongInterval.selector, 1),
             _selector(IClearingLedger.Ledger_WrongInputs.selector),
             _selector(IClearingLedger.Ledger_WrongPrevious.selector),
             _selector(IClearingLedger.Ledger_WrongContracts.selector),
             _selector(IClearingLedger.Ledger_WrongBusVector.selector),
+            _selector(IClearingLedger.Ledger_WrongShares.selector),
             _selector(IClearingLedger.Ledger_WrongPolicy.selector),
             _selector(IClearingLedger.Ledger_WrongGrid.selector),
             _selector(IClearingLedger.Ledger_WrongInputs.selector),
@@ -198,6 +199,7 @@ contract LedgerTest is Market {
             faults: address(faults),
             policyHash: policyHash(),
             contractsRoot: 0,
+            sharesRoot: 0,
             genesisStateRoot: 0,
             genesisNonce: 0,
             gridVersion: 1,

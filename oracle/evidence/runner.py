@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -87,14 +88,29 @@ def run(
 
 
 def _each(jobs: Sequence[Job], folder: Path, processes: int) -> Iterator[Finished]:
-    work = [(job, folder) for job in jobs]
-    if processes == 1 or len(jobs) == 1:
-        yield from map(_work, work)
+    if processes == 1 or len(jobs) <= 1:
+        yield from (_work(job, folder) for job in jobs)
         return
-    # Leaving the block, for whatever reason, ends the processes that it began.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(processes, len(jobs)), initializer=_ignore_interrupt) as pool:
-        yield from pool.imap_unordered(_work, work)
+    executor = ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_ignore_interrupt,
+    )
+    try:
+        waiting: set[Future[Finished]] = set()
+        for job in jobs:
+            waiting.add(executor.submit(_work, job, folder))
+            if len(waiting) > processes:
+                ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in ended)
+        yield from (future.result() for future in as_completed(waiting))
+    except BaseException:
+        # What they are at is not finished and would be run again anyhow.
+        for child in multiprocessing.active_children():
+            child.kill()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _ignore_interrupt() -> None:
@@ -102,8 +118,7 @@ def _ignore_interrupt() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _work(item: tuple[Job, Path]) -> Finished:
-    job, folder = item
+def _work(job: Job, folder: Path) -> Finished:
     try:
         result = execute(job, folder)
     except ClearwattError as error:

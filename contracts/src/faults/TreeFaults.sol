@@ -70,14 +70,19 @@ abstract contract TreeFaults is Court, IFaultProofs {
     /// @inheritdoc IFaultProofs
     function busPlacement(HeaderEvidence calldata header, uint16 number, BusEvidence calldata bus) external {
         GridData.Holarchy memory g = _holarchy(header);
-        if (bus.upper.length != 64 * g.depth) revert Fault_Malformed();
+        uint256 steps = bus.upper.length >> 6;
         if (bus.bus.length == 0) {
-            if (Trees.sumRoot(Trees.EMPTY_LEAF, bus.position, bus.upper) != header.payload.allocationRoot()) {
+            if (steps > g.depth) revert Fault_Malformed();
+            // The path may start above an empty subtree that contains the position.
+            uint256 height = g.depth - steps;
+            bytes32 subtree = Trees.emptyRoot(height);
+            if (Trees.sumRoot(subtree, bus.position >> height, bus.upper) != header.payload.allocationRoot()) {
                 revert Fault_NotCommitted();
             }
             _convict(header, number < g.buses && g.position(number) == bus.position);
             return;
         }
+        if (steps != g.depth) revert Fault_Malformed();
         Records.Bus memory b = Committed.bus(header.payload, bus);
         _convict(header, b.bus >= g.buses || g.position(b.bus) != bus.position);
     }

@@ -16,6 +16,7 @@ interface IClearingLedger is IOrderLog {
     /// @param faults The only contract that may void.
     /// @param policyHash Hash of the packed policy.
     /// @param contractsRoot Root of the contracts tree at genesis.
+    /// @param sharesRoot Root of the shares tree.
     /// @param genesisStateRoot Root of the state tree before interval 1.
     /// @param genesisNonce Makes two markets with equal settings different.
     /// @param gridVersion Version of the grid.
@@ -32,6 +33,7 @@ interface IClearingLedger is IOrderLog {
         address faults;
         bytes32 policyHash;
         bytes32 contractsRoot;
+        bytes32 sharesRoot;
         bytes32 genesisStateRoot;
         bytes32 genesisNonce;
         uint32 gridVersion;
@@ -72,6 +74,8 @@ interface IClearingLedger is IOrderLog {
     error Ledger_WrongGrid();
     /// @notice Thrown when the contracts are not this market's.
     error Ledger_WrongContracts();
+    /// @notice Thrown when the shares of the pot are not this market's.
+    error Ledger_WrongShares();
     /// @notice Thrown when energy served is not energy dispatched.
     error Ledger_EnergyUnbalanced();
     /// @notice Thrown when the money paid out is not the money paid in.
@@ -185,6 +189,9 @@ interface IClearingLedger is IOrderLog {
 
     /// @notice Root of the contracts tree.
     function contractsRoot() external view returns (bytes32);
+
+    /// @notice Root of the shares tree.
+    function sharesRoot() external view returns (bytes32);
 
     /// @notice Depth of the trees over registration numbers.
     function treeDepth() external view returns (uint8);

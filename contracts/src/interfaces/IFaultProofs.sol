@@ -132,7 +132,8 @@ interface IFaultProofs is ICourt {
     /// @notice A bus lies elsewhere than the grid says, or nothing lies in its place.
     /// @param header The header.
     /// @param number The bus that is missing, where the record is empty.
-    /// @param bus What lies at a position; an empty record for an empty position.
+    /// @param bus What lies at a position; an empty record for an empty position, whose path may start above an empty
+    /// subtree that contains it.
     function busPlacement(HeaderEvidence calldata header, uint16 number, BusEvidence calldata bus) external;
 
     /// @notice The header's totals are not the sums of the allocation root, or it has both a pot and a shortfall.

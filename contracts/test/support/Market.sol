@@ -65,6 +65,7 @@ abstract contract Market is Example {
             faults: faultsAt,
             policyHash: policyHash(),
             contractsRoot: contractsRoot(genesis),
+            sharesRoot: sharesRoot(genesis),
             genesisStateRoot: stateRoot(genesis.pre),
             genesisNonce: keccak256("a test market"),
             gridVersion: version,
