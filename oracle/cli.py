@@ -45,7 +45,17 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(module), name)
         if not isinstance(command, click.Command):
             raise TypeError(f"{place} is not a command")
+        _keep_examples_apart(command)
         return command
+
+
+def _keep_examples_apart(command: click.Command) -> None:
+    """Let click see its mark for lines that stay as they are, which raw docstrings spell out."""
+    if command.help:
+        command.help = command.help.replace("\\b\n", "\b\n")
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _keep_examples_apart(inner)
 
 
 cli = LazyGroup(
@@ -124,3 +134,7 @@ def _complain(message: str) -> int:
     line = " ".join(message.split())
     print(f"clearwatt: error: {line}", file=sys.stderr)
     return EXIT_BAD_INPUT
+
+
+if __name__ == "__main__":
+    main()

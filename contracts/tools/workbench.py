@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
     shutil.copytree(CONTRACTS / "src", sources)  # brownie does not follow links when it looks for sources
     link(CONTRACTS / "node_modules", PROJECT / "node_modules")
     link(CONTRACTS / "workbench" / "tests", PROJECT / "tests")
-    shutil.copyfile(CONTRACTS / "workbench" / "brownie-config.yaml", PROJECT / "brownie-config.yaml")
+    for name in ("brownie-config.yaml", "pytest.ini"):
+        shutil.copyfile(CONTRACTS / "workbench" / name, PROJECT / name)
     path = (ENVIRONMENT / "bin", CONTRACTS / "tools", ANVIL, os.environ["PATH"])
     env = os.environ | {
         "CLEARWATT_NODE_MODULES": str(CONTRACTS / "node_modules"),

@@ -18,6 +18,22 @@ import numpy.typing as npt
 from offchain.clearing.compiled import compiled
 from offchain.clearing.network import Network
 from offchain.clearing.sparse import back_solve_blocks, factorise_blocks
+from offchain.clearing.sweeps import (
+    advance,
+    correct,
+    draw,
+    gather,
+    inner,
+    largest,
+    predict,
+    stiffen,
+)
+from offchain.clearing.sweeps import (
+    centre as push_to_centre,
+)
+from offchain.clearing.sweeps import (
+    second_order as second_order_term,
+)
 from offchain.clearing.table import Table
 from offchain.units import PRICE_FRACTION_BITS
 
@@ -161,7 +177,7 @@ def _solve(
     count = max(2.0 * (k + m), 1.0)
     steps = 0
     while steps < _MAX_STEPS:
-        products = _inner(y, low) + _inner(s, high)
+        products = inner(y, low) + inner(s, high)
         for line in range(m):
             products += spare[0, line] * price[0, line] + spare[1, line] * price[1, line]
         mean = products / count
@@ -178,9 +194,9 @@ def _solve(
         steps += 1
 
         # One block (price, angle) per bus.
-        _stiffen(curve, y, s, low, high, per_y, per_s, stiff)
-        _gather(pi, bus_of, seen)
-        _draw(stiff, seen, pa, curve, y, pull)
+        stiffen(curve, y, s, low, high, per_y, per_s, stiff)
+        gather(pi, bus_of, seen)
+        draw(stiff, seen, pa, curve, y, pull)
         for bus in range(n):
             # A bus without orders takes whatever price its neighbours give it.
             growth = 1e-13
@@ -217,10 +233,10 @@ def _solve(
 
         # Predictor: towards products of zero.
         back_solve_blocks(order, column_start, column, value, permuted, first, second)
-        _gather(first, bus_of, seen)
-        _predict(pull, stiff, seen, per_y, per_s, low, high, dy, dlow, dhigh, ratio)
-        reach = max(1.0, _largest(ratio))
-        second_order = _second_order(dy, dlow, dhigh)
+        gather(first, bus_of, seen)
+        predict(pull, stiff, seen, per_y, per_s, low, high, dy, dlow, dhigh, ratio)
+        reach = max(1.0, largest(ratio))
+        second_order = second_order_term(dy, dlow, dhigh)
         for line in range(m):
             change = conductance[line] * (second[line_from[line]] - second[line_to[line]])
             dflow[line] = change
@@ -236,7 +252,7 @@ def _solve(
         centre = mean * max(after / products, 0.0) ** 3
 
         # Corrector: towards centred products, with what the predictor left out.
-        _centre(centre, per_y, per_s, dy, dlow, dhigh, stiff, push_low, push_high, pull)
+        push_to_centre(centre, per_y, per_s, dy, dlow, dhigh, stiff, push_low, push_high, pull)
         for bus in range(n):
             drawn = 0.0
             for i in range(first_of[bus], first_of[bus + 1]):
@@ -252,11 +268,11 @@ def _solve(
             second[a] -= miss
             second[b] += miss
         back_solve_blocks(order, column_start, column, value, permuted, first, second)
-        _gather(first, bus_of, seen)
-        _correct(
+        gather(first, bus_of, seen)
+        correct(
             pull, stiff, seen, per_y, per_s, low, high, push_low, push_high, dy, dlow, dhigh, ratio
         )
-        reach = max(_TO_BOUND, _largest(ratio))
+        reach = max(_TO_BOUND, largest(ratio))
         for line in range(m):
             change = conductance[line] * (second[line_from[line]] - second[line_to[line]])
             up = change / spare[0, line]
@@ -269,10 +285,10 @@ def _solve(
         t = _TO_BOUND / reach
         for bus in range(n):
             pi[bus] += t * first[bus]
-        _advance(t, y, dy)
-        _advance(-t, s, dy)
-        _advance(t, low, dlow)
-        _advance(t, high, dhigh)
+        advance(t, y, dy)
+        advance(-t, s, dy)
+        advance(t, low, dlow)
+        advance(t, high, dhigh)
         for line in range(m):
             flow[line] += t * dflow[line]
             spare[0, line] -= t * dflow[line]
@@ -349,157 +365,3 @@ def _condense(
                 used += 1
     first[n] = used
     return first, bottoms[:used], widths[:used], sizes[:used], demand
-
-
-# Loops over all orders, each small and alone so that the compiler turns it into vector instructions.
-
-
-@compiled
-def _gather(at_bus: FloatArray, bus_of: Int64Array, out: FloatArray) -> None:
-    for i in range(len(bus_of)):
-        out[i] = at_bus[bus_of[i]]
-
-
-@compiled
-def _stiffen(
-    curve: FloatArray,
-    y: FloatArray,
-    s: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
-    per_y: FloatArray,
-    per_s: FloatArray,
-    stiff: FloatArray,
-) -> None:
-    """How far each order moves per unit of price between its bounds."""
-    for i in range(len(y)):
-        per_y[i] = 1.0 / y[i]
-        per_s[i] = 1.0 / s[i]
-        stiff[i] = 1.0 / (curve[i] + low[i] * per_y[i] + high[i] * per_s[i])
-
-
-@compiled
-def _draw(
-    stiff: FloatArray,
-    seen: FloatArray,
-    pa: FloatArray,
-    curve: FloatArray,
-    y: FloatArray,
-    pull: FloatArray,
-) -> None:
-    for i in range(len(y)):
-        pull[i] = stiff[i] * (seen[i] - pa[i] - curve[i] * y[i])
-
-
-@compiled
-def _predict(
-    pull: FloatArray,
-    stiff: FloatArray,
-    seen: FloatArray,
-    per_y: FloatArray,
-    per_s: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
-    dy: FloatArray,
-    dlow: FloatArray,
-    dhigh: FloatArray,
-    ratio: FloatArray,
-) -> None:
-    for i in range(len(dy)):
-        change = pull[i] + stiff[i] * seen[i]
-        down = change * per_y[i]
-        up = change * per_s[i]
-        dy[i] = change
-        dlow[i] = -low[i] - low[i] * down
-        dhigh[i] = -high[i] + high[i] * up
-        ratio[i] = max(abs(down), abs(up), 1.0 + down, 1.0 - up)
-
-
-@compiled
-def _centre(
-    centre: float,
-    per_y: FloatArray,
-    per_s: FloatArray,
-    dy: FloatArray,
-    dlow: FloatArray,
-    dhigh: FloatArray,
-    stiff: FloatArray,
-    push_low: FloatArray,
-    push_high: FloatArray,
-    pull: FloatArray,
-) -> None:
-    for i in range(len(dy)):
-        push_low[i] = per_y[i] * (centre - dy[i] * dlow[i])
-        push_high[i] = per_s[i] * (centre + dy[i] * dhigh[i])
-        pull[i] += stiff[i] * (push_low[i] - push_high[i])
-
-
-@compiled
-def _correct(
-    pull: FloatArray,
-    stiff: FloatArray,
-    seen: FloatArray,
-    per_y: FloatArray,
-    per_s: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
-    push_low: FloatArray,
-    push_high: FloatArray,
-    dy: FloatArray,
-    dlow: FloatArray,
-    dhigh: FloatArray,
-    ratio: FloatArray,
-) -> None:
-    for i in range(len(dy)):
-        change = pull[i] + stiff[i] * seen[i]
-        down = change * per_y[i]
-        up = change * per_s[i]
-        to_low = push_low[i] - low[i] - low[i] * down
-        to_high = push_high[i] - high[i] + high[i] * up
-        dy[i] = change
-        dlow[i] = to_low
-        dhigh[i] = to_high
-        ratio[i] = max(-down, up, -to_low / low[i], -to_high / high[i])
-
-
-@compiled
-def _advance(t: float, values: FloatArray, change: FloatArray) -> None:
-    for i in range(len(values)):
-        values[i] += t * change[i]
-
-
-@compiled
-def _inner(a: FloatArray, b: FloatArray) -> float:
-    even = odd = 0.0
-    for i in range(0, len(a) - 1, 2):
-        even += a[i] * b[i]
-        odd += a[i + 1] * b[i + 1]
-    if len(a) % 2:
-        even += a[-1] * b[-1]
-    return even + odd
-
-
-@compiled
-def _second_order(dy: FloatArray, dlow: FloatArray, dhigh: FloatArray) -> float:
-    even = odd = 0.0
-    for i in range(0, len(dy) - 1, 2):
-        even += dy[i] * (dlow[i] - dhigh[i])
-        odd += dy[i + 1] * (dlow[i + 1] - dhigh[i + 1])
-    if len(dy) % 2:
-        even += dy[-1] * (dlow[-1] - dhigh[-1])
-    return even + odd
-
-
-@compiled
-def _largest(values: FloatArray) -> float:
-    """The largest of some numbers, 0 if there are none: four at a time, since each waits for none."""
-    a = b = c = d = 0.0
-    whole = len(values) // 4 * 4
-    for i in range(0, whole, 4):
-        a = max(a, values[i])
-        b = max(b, values[i + 1])
-        c = max(c, values[i + 2])
-        d = max(d, values[i + 3])
-    for i in range(whole, len(values)):
-        a = max(a, values[i])
-    return max(a, b, c, d)

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.clearing.compiled import compiled
+from offchain.clearing.exact import Orders, energies, level, respond, to_ramp
 from offchain.clearing.network import Network
-from offchain.clearing.rounding import FRACTION_BITS
 from offchain.clearing.sparse import back_solve
 from offchain.clearing.table import Table
 from offchain.units import PRICE_FRACTION_BITS
@@ -26,7 +26,6 @@ FloatArray = npt.NDArray[np.float64]
 Int64Array = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 Factor = tuple[Int64Array, Int64Array, Int64Array, FloatArray, FloatArray]
-Orders = tuple[Int64Array, BoolArray, Int64Array, Int64Array, Int64Array]
 Lines = tuple[Int64Array, Int64Array, Int64Array, FloatArray, FloatArray]
 
 _MAX_STEPS: Final = 40
@@ -148,7 +147,7 @@ def _polish(
         dependent[:] = dropped[n_island:]
         for i in range(n_island):
             if dropped[i] and abs(right[i]) > _UNMET_WH:
-                step[i] = _to_ramp(orders, island, i, price, right[i] > 0.0)
+                step[i] = to_ramp(orders, island, i, price, right[i] > 0.0)
         # The dual is convex: along the step its slope rises from -promised towards zero and beyond.
         promised = 0.0
         for i in range(n_island + w):
@@ -274,69 +273,6 @@ def _exchange(
 
 
 @compiled
-def _to_ramp(orders: Orders, island: Int64Array, which: int, price: Int64Array, up: bool) -> float:
-    """The change of an island's price that brings the nearest order in that direction on its ramp."""
-    start, _, q, bottom, width = orders
-    nearest = np.inf
-    for bus in range(len(price)):
-        if island[bus] == which:
-            for i in range(start[bus], start[bus + 1]):
-                if q[i] > 0:
-                    away = bottom[i] - price[bus] if up else price[bus] - bottom[i] - width[i]
-                    if away >= 0:
-                        nearest = min(nearest, away + 0.5 * width[i])
-    if nearest == np.inf:
-        return 0.0
-    return nearest if up else -nearest
-
-
-@compiled
-def level(
-    orders: Orders,
-    island: Int64Array,
-    n_island: int,
-    line_from: Int64Array,
-    full: Int64Array,
-    slope: FloatArray,
-    price: Int64Array,
-) -> None:
-    """Choose the price of islands where any of a range would do: no order on its ramp, no full line.
-
-    It is the lowest at which everything that moved has moved, or where nothing did, the highest at
-    which nothing does; zero without orders.
-    """
-    start, _, q, bottom, width = orders
-    free = np.ones(n_island, dtype=np.bool_)
-    for bus in range(len(island)):
-        if slope[bus] > 0.0:
-            free[island[bus]] = False
-    for line in full:
-        free[island[line_from[line]]] = False
-    if not free.any():
-        return
-    none = np.int64(1) << 62
-    moved = np.full(n_island, -none)
-    unmoved = np.full(n_island, none)
-    for bus in range(len(island)):
-        i = island[bus]
-        for at in range(start[bus], start[bus + 1]):
-            if free[i] and q[at] > 0:
-                if price[bus] >= bottom[at] + width[at]:
-                    moved[i] = max(moved[i], bottom[at] + width[at])
-                else:
-                    unmoved[i] = min(unmoved[i], bottom[at])
-    for bus in range(len(island)):
-        i = island[bus]
-        if free[i]:
-            if moved[i] > -none:
-                price[bus] = moved[i]
-            elif unmoved[i] < none:
-                price[bus] = unmoved[i]
-            else:
-                price[bus] = 0
-
-
-@compiled
 def _consistent_prices(
     lines: Lines,
     factor: Factor,
@@ -406,52 +342,6 @@ def _spread(
 
 
 @compiled
-def respond(
-    orders: Orders, price: Int64Array, offset: FloatArray, injection: FloatArray, slope: FloatArray
-) -> int:
-    """Injections at ``price + offset``, to the last digit where the offset is small.
-
-    Args:
-        orders: start, supply, q, bottom and width of a `Table`.
-        price: int64[n], 2^-16 tick.
-        offset: float64[n], 2^-16 tick.
-        injection: float64[n], written: Wh.
-        slope: float64[n], written: Wh per 2^-16 tick.
-
-    Returns:
-        A number that tells which piece of its ramp every order is on.
-    """
-    start, supply, q, bottom, width = orders
-    pieces = 0
-    for bus in range(len(price)):
-        whole = 0
-        rest = 0.0
-        growth = 0.0
-        for i in range(start[bus], start[bus + 1]):
-            # A demand refuses what a supply on the same ramp would give.
-            distance = price[bus] - bottom[i]
-            here = distance + offset[bus]
-            if not supply[i]:
-                whole -= q[i]
-            if here >= width[i]:
-                whole += q[i]
-                pieces += 2 * i + 1
-            elif here > 0.0:
-                if 0 <= distance <= width[i]:
-                    product = q[i] * distance
-                    whole += product // width[i]
-                    rest += (product % width[i]) / width[i]
-                else:
-                    # Far from the integer price the product might not fit.
-                    rest += q[i] * (distance / width[i])
-                growth += q[i] / width[i]
-                pieces += (2 * i + 1) << 20
-        injection[bus] = whole + (rest + growth * offset[bus])
-        slope[bus] = growth
-    return pieces
-
-
-@compiled
 def _missing(
     injection: FloatArray,
     island: Int64Array,
@@ -471,32 +361,6 @@ def _missing(
         for bus in range(len(injection)):
             flow += rows[i, bus] * injection[bus]
         out[n_island + i] = sign[i] * flow - capacity[full[i]]
-    return out
-
-
-@compiled
-def energies(orders: Orders, price: Int64Array, offset: FloatArray) -> Int64Array:
-    """The response of every order at ``price + offset`` in 2^-20 Wh."""
-    start, supply, q, bottom, width = orders
-    out = np.empty(len(q), dtype=np.int64)
-    for bus in range(len(price)):
-        for i in range(start[bus], start[bus + 1]):
-            distance = price[bus] - bottom[i]
-            here = distance + offset[bus]
-            most = q[i] << FRACTION_BITS
-            if here >= width[i]:
-                value = most
-            elif here <= 0.0:
-                value = 0
-            else:
-                # The offset is below one unit, so the distance is within one of the ramp.
-                product = q[i] * distance
-                fraction = (product % width[i] + q[i] * offset[bus]) / width[i]
-                value = (product // width[i] << FRACTION_BITS) + np.int64(
-                    np.rint(fraction * 2.0**FRACTION_BITS)
-                )
-                value = min(max(value, 0), most)
-            out[i] = value if supply[i] else most - value
     return out
 
 

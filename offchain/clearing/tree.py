@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.clearing.compiled import compiled
+from offchain.clearing.exact import Orders, energies, level, respond
 from offchain.clearing.network import Network
-from offchain.clearing.polish import Orders, energies, level, respond
 from offchain.clearing.table import Table
 
 FloatArray = npt.NDArray[np.float64]

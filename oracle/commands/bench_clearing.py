@@ -128,7 +128,7 @@ def measure(quick: bool, seed: int, progress: Progress) -> Report:
     report = Report()
     ieee = _case("ieee118", CONGESTED)
     now("other tools")
-    report.peers = list(_peers(ieee, 4 if quick else 20, seed, now))
+    report.peers = list(_peers(ieee, 2 if quick else 20, seed, now))
     now("ieee118, chained")
     chain = Workload(ieee, PARTICIPANTS, STRESS, SUPPLY, seed)
     report.chain_intervals = 300 if quick else 5000

@@ -8,9 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from deploy.devnet import open_chain
+from offchain.errors import InputError
 from oracle.bundles import BundleDirectory
 from oracle.challenge import Challenge, challenge_json, print_challenge
 from oracle.demo import run_demo
@@ -112,6 +114,8 @@ def demo(
     if inject == "list":
         click.echo("\n".join(NAMES))
         return
+    if rpc is not None and context.get_parameter_source("engine") is ParameterSource.COMMANDLINE:
+        raise InputError("chain: --rpc names the chain already; give one of --rpc and --chain")
     fault = rule_of(inject) if inject is not None else None
     config = ScenarioConfig(case=case, participants=participants, intervals=intervals, seed=seed)
     reporter = Reporter()

@@ -76,7 +76,7 @@ def test_across_a_mesh_a_rank_holds_up_to_the_stated_exchange(
     trial = Trial(FAIR_PLAY, triangle(), policy, participants)
     trial.standing = owed(units, [1], 4)
     # The line carries 900 Wh: 2700 at bus 1 alone, or 1350 at bus 2 alone.
-    orders = asked([0, 2700, 0, 0], [0, 0, 0, 9000], essential_wh=[0, 0, 1350, 0])
+    orders = asked([0, 4000, 0, 0], [0, 0, 0, 9000], essential_wh=[0, 0, 2000, 0])
     outcome = trial.step(orders, seed(1)).outcome
     served = (int(outcome.essential_wh[2]), int(outcome.flexible_wh[1]))
     assert served == pytest.approx((1350, 0) if essential_first else (0, 2700), abs=15)

@@ -19,8 +19,10 @@ from deploy.devnet import embedded
 from offchain.audit.findings import Rule
 from offchain.commitment.hashing import (
     BUS_TAG,
+    EMPTY_ROOTS,
     EMPTY_TAG,
     HASH_BYTES,
+    INNER_TAG,
     LEAF_TAG,
     SUM_INNER_TAG,
     packed_rows,
@@ -142,6 +144,12 @@ def swapped_buses(claim: Claim) -> Claim:
     return with_node(claim, at.evidence, b"".join(p.tobytes() for p in (tag, right, left, sums)))
 
 
+def missing_branch(claim: Claim) -> Claim:
+    """Two neighbouring buses are left out, with the node that joins them."""
+    at = a_node(claim, lambda at: an_inner(at) and at.bus is None and at.height == 1)
+    return with_node(claim, at.evidence, INNER_TAG + 2 * EMPTY_ROOTS[0])
+
+
 def exchanged_lines(claim: Claim) -> Claim:
     """Two participants of one bus in each other's slot."""
     lines = [at for at in claim.nodes if a_line(at)]
@@ -213,6 +221,7 @@ FORGERIES: dict[str, tuple[str, Forgery]] = {
     "a bus's sums": ("busRoot", false_bus_sum),
     "a bus's angle": ("busVector", false_angle),
     "a bus in another's place": ("busPlacement", swapped_buses),
+    "two buses left out": ("busPlacement", missing_branch),
     "a line in another's slot": ("placement", exchanged_lines),
     "a state in a line's place": ("allocationForm", foreign_record),
     "a line too short": ("allocationForm", short_record),

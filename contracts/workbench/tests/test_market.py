@@ -8,7 +8,7 @@ from conftest import BOND, DEADLINE_S, DEPOSIT, SECRET, packed_grid
 
 def test_the_grid_is_kept_as_it_was_registered(market):
     assert market.registry.packedGrid(1) == "0x" + packed_grid().hex()
-    assert market.registry.gridHash(1) == web3.keccak(b"\x09" + packed_grid()).hex()
+    assert market.registry.gridHash(1) == web3.keccak(b"\x09" + packed_grid()).to_0x_hex()
 
 
 def test_orders_are_fixed_once_and_then_the_seed_is_drawn(market):

@@ -1,0 +1,5 @@
+"""Fixtures of the mutation matrix."""
+
+from tests.proofs.court import stage
+
+__all__ = ["stage"]

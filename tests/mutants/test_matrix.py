@@ -1,0 +1,50 @@
+"""No altered field of a valid interval survives, and the chain does with each class what the matrix says."""
+
+from __future__ import annotations
+
+import pytest
+
+from offchain.records import ALLOCATION, BUS, CONTRACT, HEADER, ORDER, SHARE, STATE
+from tests.mutants.judge import REFUSED, VOIDED
+from tests.mutants.matrix import Matrix, confirm
+from tests.proofs.court import Stage
+
+LAYOUTS = {
+    "allocation": ALLOCATION,
+    "bus": BUS,
+    "contract": CONTRACT,
+    "header": HEADER,
+    "order": ORDER,
+    "share": SHARE,
+    "state": STATE,
+}
+
+
+@pytest.fixture(scope="module")
+def matrix(stage: Stage) -> Matrix:
+    """All mutants of the stage's interval, judged."""
+    return Matrix.of(stage)
+
+
+def test_nothing_survives(matrix: Matrix) -> None:
+    assert [line for line in matrix.lines() if "SURVIVOR" in line] == []
+    assert matrix.survivors == 0
+
+
+def test_every_field_of_every_record_is_changed(matrix: Matrix) -> None:
+    changed = {(kind, field) for kind, field, _, _ in matrix.count}
+    fields = {(kind, name) for kind, layout in LAYOUTS.items() for name in layout.names or ()}
+    assert fields - changed == set()
+    assert {("certificate", name) for name in ("theta", "pi", "mu")} <= changed
+
+
+def test_most_mutants_are_stopped(matrix: Matrix) -> None:
+    stopped = sum(
+        n for (_, _, verdict, _), n in matrix.count.items() if verdict in (REFUSED, VOIDED)
+    )
+    assert stopped > 6 * (matrix.count.total() - stopped)
+
+
+@pytest.mark.slow
+def test_the_chain_does_what_the_matrix_says(stage: Stage, matrix: Matrix) -> None:
+    assert [told for pair in matrix.examples() if (told := confirm(stage, *pair))] == []
