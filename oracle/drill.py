@@ -84,11 +84,6 @@ class DrillResult:
     seconds: float
 
     @property
-    def shortfall_micro(self) -> int:
-        """What participants owe beyond their deposits: so much is missing for the others."""
-        return sum(-min(0, way.owed) for way in self.exits)
-
-    @property
     def ok(self) -> bool:
         """Whether everybody received all, and nothing is left."""
         return self.left_micro == 0 and all(way.received == way.owed for way in self.exits)

@@ -362,7 +362,9 @@ contract AllocationFaultsTest is Market {
 
     function test_pot_aRemainderMayGoEitherWay() public {
         Interval memory v = example();
-        // half a unit each, which one of the two must give up
+        // a bid that makes the pot odd: half a unit each, which one of the two must give up
+        v.allocations[S].supply.pa += 1;
+        settle(v);
         assertEq(v.totals[6] % 2, 1);
         (v.allocations[S].potShare, v.allocations[RESERVE].potShare) =
             (v.allocations[RESERVE].potShare, v.allocations[S].potShare);

@@ -103,12 +103,8 @@ def _print(result: DrillResult) -> None:
         console.print(f"{name:<20}{value}", soft_wrap=True, markup=False)
     if result.ok:
         console.print("\nEverybody left with all they were owed, and nothing is left.")
-    elif result.shortfall_micro:
-        console.print(
-            f"\nParticipants owe {_money(result.shortfall_micro)} beyond their deposits: "
-            "so much is missing for the others.",
-            soft_wrap=True,
-        )
+    else:
+        console.print("\nSomebody did not receive what was owed, or money is left behind.")
 
 
 def _money(micro: int) -> str:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,6 +61,29 @@ def test_the_quick_run_shows_every_network_certified_and_committed(tmp_path: Pat
     for row in committed:
         assert row["committed"] == row["certified"] == row["intervals"] == 2 * 200
     assert summary["run"]["scenarios"] == summary["run"]["scenarios_planned"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_at_once_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    # A process that was started in the background may have been told to ignore the interrupt.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from oracle.cli import main; main()"
+    )
+    arguments = ["--quick", "--intervals", "20", "--seeds", "1", "--jobs", "2"]
+    command_line = [sys.executable, "-c", program, "evidence", "fair-play", *arguments]
+    with subprocess.Popen(
+        [*command_line, "--out", str(tmp_path)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not any(tmp_path.glob("scenarios/*.json")):
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate()
+    assert process.returncode == cli.EXIT_INTERRUPTED
+    assert "scenarios are kept; go on with --resume" in error
+    for path in tmp_path.glob("scenarios/*.json"):
+        assert json.loads(path.read_text())["job"]["key"] == path.stem
 
 
 @pytest.mark.parametrize(

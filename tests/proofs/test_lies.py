@@ -361,3 +361,14 @@ def test_a_forced_order_that_was_ignored_is_proven(stage: Stage) -> None:
         proof = proof_of(claim, "forcedIgnored")
         assert accepted_when_spoilt(stage, proof) == []
         assert stage.court.submit(due, proof).voided
+
+
+def test_an_estimate_tells_cost_and_reward_and_changes_nothing(stage: Stage) -> None:
+    with stage.undone():
+        lie = stage.claim_of(told(stage, Rule.BALANCE))
+        proof = proof_of(lie, "transition")
+        estimate = stage.court.estimate(LAST, proof, stage.chain.payer)
+        assert not estimate.voided
+        done = convict(stage, proof)
+        assert estimate.reward_micro == done.reward_micro
+        assert estimate.gas == pytest.approx(done.gas, rel=0.3)

@@ -1,0 +1,34 @@
+"""A demo whose operator lies ends with the rule named, the header void and the bond slashed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oracle import cli
+from oracle.lies import NAMES
+
+SMALL = ["demo", "--json", "--participants", "15", "--intervals", "3", "--inject"]
+
+
+def test_the_lies_are_listed_one_per_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["demo", "--inject", "list"]) == 0
+    assert tuple(capsys.readouterr().out.split("\n")[:-1]) == NAMES
+
+
+def test_an_unknown_lie_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([*SMALL, "nonsense"]) == 2
+    assert "inject: 'nonsense' is no fault; give one of" in capsys.readouterr().err
+
+
+def test_a_lie_is_named_voided_and_slashed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([*SMALL, "balance"]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert result["audit"]["ok"] is False
+    assert result["audit"]["faults"] == ["balance"]
+    challenge = result["challenge"]
+    assert (challenge["fault"], challenge["proof"]) == ("balance", "transition")
+    assert challenge["voided"] is True
+    assert challenge["interval"] == 3
+    assert challenge["reward"] > 0
