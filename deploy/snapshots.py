@@ -1,4 +1,4 @@
-"""What others rely on in each contract, in a form that a reviewer reads: contracts/snapshots/interfaces/<Contract>.json.
+"""What others rely on in each contract, for a reviewer to read: contracts/snapshots/interfaces/<Contract>.json.
 
 The interface by signature (with selectors, return types and mutability) and the storage slot by slot, both taken from
 the artefacts. A change of either is a change for wallets, indexers and auditors, so it must show in a review;

@@ -125,34 +125,45 @@ def _solve(
         group_start, q_wh, bottom, width, crowd
     )
     k = len(size_of)
-    scale = max(1.0, size_of.sum() / max(k, 1))
+    scale = 0.0
+    for i in range(k):
+        scale += size_of[i]
+    scale = max(1.0, scale / max(k, 1))
+    # Everything starts half way, at prices that are neither large nor small. (Loops rather than
+    # array expressions, which take the compiler ten times as long.)
     bus_of = np.empty(k, dtype=np.int64)
-    for bus in range(n):
-        bus_of[first_of[bus] : first_of[bus + 1]] = bus
-    q = size_of / scale
-    pa = bottom_of * unit
-    curve = width_of * unit / q
-    demand = demand_wh / scale
-
-    # Everything starts half way, at prices that are neither large nor small.
-    pi = np.zeros(n)
-    y = 0.5 * q
-    s = 0.5 * q
+    pa = np.empty(k)
+    curve = np.empty(k)
+    y = np.empty(k)
+    s = np.empty(k)
     low = np.empty(k)
     high = np.empty(k)
-    for i in range(k):
-        gap = pa[i] + curve[i] * y[i]
-        low[i] = max(gap, 0.0) + 2.0
-        high[i] = max(-gap, 0.0) + 2.0
+    demand = np.empty(n)
+    pi = np.zeros(n)
+    for bus in range(n):
+        demand[bus] = demand_wh[bus] / scale
+        for i in range(first_of[bus], first_of[bus + 1]):
+            bus_of[i] = bus
+            q = size_of[i] / scale
+            pa[i] = bottom_of[i] * unit
+            curve[i] = width_of[i] * unit / q
+            y[i] = 0.5 * q
+            s[i] = 0.5 * q
+            gap = pa[i] + curve[i] * y[i]
+            low[i] = max(gap, 0.0) + 2.0
+            high[i] = max(-gap, 0.0) + 2.0
     flow = np.zeros(m)
     spare = np.empty((2, m))
     price = np.empty((2, m))
-    mean_weight = weight.sum() / max(m, 1)
-    conductance = weight / mean_weight if m else weight
+    conductance = np.empty(m)
+    total_weight = 0.0
     for line in range(m):
+        total_weight += weight[line]
+    for line in range(m):
+        conductance[line] = weight[line] * m / total_weight
         # A capacity of nothing has no interior; a millionth of an order is as good as nothing.
-        spare[:, line] = max(capacity_wh[line] / scale, 1e-6)
-        price[:, line] = 0.1 / max(1.0, spare[0, line])
+        spare[0, line] = spare[1, line] = max(capacity_wh[line] / scale, 1e-6)
+        price[0, line] = price[1, line] = 0.1 / max(1.0, spare[0, line])
 
     stiff = np.empty(k)
     per_y = np.empty(k)
@@ -189,7 +200,10 @@ def _solve(
         for line in range(m):
             balance[line_from[line]] -= flow[line]
             balance[line_to[line]] += flow[line]
-        if mean <= accuracy and np.abs(balance).max() <= _BALANCE:
+        worst = 0.0
+        for bus in range(n):
+            worst = max(worst, abs(balance[bus]))
+        if mean <= accuracy and worst <= _BALANCE:
             break
         steps += 1
 
@@ -209,7 +223,9 @@ def _solve(
             diagonal[bus, 2] = 1.0 if reference[bus] else 0.0
             first[bus] = balance[bus] + drawn
             second[bus] = 0.0
-        value[:] = 0.0
+        for e in range(len(value)):
+            for part in range(4):
+                value[e, part] = 0.0
         for line in range(m):
             w = conductance[line]
             h = price[0, line] / spare[0, line] + price[1, line] / spare[1, line]
@@ -296,9 +312,11 @@ def _solve(
             price[0, line] += t * dprice[0, line]
             price[1, line] += t * dprice[1, line]
     binding = np.empty(m, dtype=np.bool_)
+    mu = np.empty(m)
     for line in range(m):
-        binding[line] = abs(price[0, line] - price[1, line]) > min(spare[0, line], spare[1, line])
-    return pi, price[0] - price[1], binding, steps
+        mu[line] = price[0, line] - price[1, line]
+        binding[line] = abs(mu[line]) > min(spare[0, line], spare[1, line])
+    return pi, mu, binding, steps
 
 
 @compiled

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from offchain.clearing.compiled import compiled
 from offchain.clearing.exact import Orders, energies, level, respond, to_ramp
 from offchain.clearing.network import Network
+from offchain.clearing.rounding import select
 from offchain.clearing.sparse import back_solve
 from offchain.clearing.table import Table
 from offchain.units import PRICE_FRACTION_BITS
@@ -130,6 +131,7 @@ def _polish(
     price, start_ok = _consistent_prices(lines, factor, island, n_island, mu, pi)
     # Beside the integers: island prices, then full lines' prices, in 2^-16 tick.
     fraction = np.zeros(n_island + w)
+    trial = np.zeros(n_island + w)
     offset = np.zeros(n)
     injection = np.empty(n)
     slope = np.empty(n)
@@ -138,13 +140,16 @@ def _polish(
     settled = False
     for _ in range(_MAX_STEPS if start_ok else 0):
         # Where stationarity puts the prices, exactly, for these line prices.
-        scaled = _stationarity(lines, price, mu) * -(2.0**-scale_bits)
+        scaled = _stationarity(lines, price, mu)
+        for bus in range(n):
+            scaled[bus] *= -(2.0**-scale_bits)
         shift = back_solve(order, column_start, column, value, diagonal, scaled)
         _spread(fraction, island, n_island, rows, sign, shift, offset)
         pieces = respond(orders, price, offset, injection, slope)
         right = _missing(injection, island, n_island, rows, sign, full, capacity)
         step, dropped = _solve(_curvature(slope, island, n_island, rows, sign), right)
-        dependent[:] = dropped[n_island:]
+        for i in range(w):
+            dependent[i] = dropped[n_island + i]
         for i in range(n_island):
             if dropped[i] and abs(right[i]) > _UNMET_WH:
                 step[i] = to_ramp(orders, island, i, price, right[i] > 0.0)
@@ -159,7 +164,9 @@ def _polish(
         there = 0
         unmet = np.inf
         for _ in range(_MAX_SEARCH):
-            _spread(fraction + t * step, island, n_island, rows, sign, shift, offset)
+            for i in range(n_island + w):
+                trial[i] = fraction[i] + t * step[i]
+            _spread(trial, island, n_island, rows, sign, shift, offset)
             there = respond(orders, price, offset, injection, slope)
             right = _missing(injection, island, n_island, rows, sign, full, capacity)
             here = 0.0
@@ -170,7 +177,7 @@ def _polish(
             for i in range(n_island + w):
                 if i < n_island or not dropped[i]:
                     unmet = max(unmet, abs(right[i]))
-            if unmet <= _NOISE * np.abs(injection).sum():
+            if unmet <= _NOISE * _size(injection):
                 break
             if here <= 0.1 * promised and (t == 1.0 or here >= -0.1 * promised):
                 break
@@ -181,8 +188,9 @@ def _polish(
                 low = t
                 at_low = here
                 t = 0.5 * (low + high)
-        fraction += t * step
-        largest = np.abs(offset).max()
+        for i in range(n_island + w):
+            fraction[i] += t * step[i]
+        largest = _peak(offset)
         if not largest < _FAR:
             break
         if t == 1.0 and largest < 1.0 and unmet <= _UNMET_WH and there == pieces:
@@ -294,9 +302,19 @@ def _consistent_prices(
     price = np.zeros(n, dtype=np.int64)
     for i in range(n_island):
         # The median, because at a few buses prices may have been anything.
-        inside = np.flatnonzero(island == i)
-        middle = np.median(pi[inside] * 2.0**PRICE_FRACTION_BITS - relative[inside])
-        for bus in inside:
+        levels = np.empty(n)
+        count = 0
+        for bus in range(n):
+            if island[bus] == i:
+                levels[count] = pi[bus] * 2.0**PRICE_FRACTION_BITS - relative[bus]
+                count += 1
+        if not _peak(levels[:count]) < np.inf:
+            return price, False
+        select(levels, count, count // 2)
+        middle = levels[count // 2]
+        for bus in range(n):
+            if island[bus] != i:
+                continue
             if not abs(relative[bus] + middle) < _FAR:
                 return price, False
             price[bus] = np.int64(np.rint(relative[bus] + middle))
@@ -318,7 +336,28 @@ def _stationarity(lines: Lines, price: Int64Array, mu: Int64Array) -> FloatArray
         rough[i] += float(b[line]) * difference
         rough[j] -= float(b[line]) * difference
     # Where the integers may have wrapped in earnest, the rough sum is good enough to come nearer.
-    return rough if np.abs(rough).max() > _WRAPS else exact.astype(np.float64)
+    if _peak(rough) <= _WRAPS:
+        for bus in range(len(price)):
+            rough[bus] = exact[bus]
+    return rough
+
+
+@compiled
+def _peak(values: FloatArray) -> float:
+    """The largest size of some numbers; not a number if one is none."""
+    out = 0.0
+    for i in range(len(values)):
+        out = abs(values[i]) if not abs(values[i]) <= out else out
+    return out
+
+
+@compiled
+def _size(values: FloatArray) -> float:
+    """The sizes of some numbers added up."""
+    out = 0.0
+    for i in range(len(values)):
+        out += abs(values[i])
+    return out
 
 
 @compiled

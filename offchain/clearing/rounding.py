@@ -20,6 +20,35 @@ _ONE: Final = 1 << FRACTION_BITS
 
 
 @compiled
+def select(values: npt.NDArray[np.int64 | np.float64], count: int, place: int) -> None:
+    """Reorder the first ``count`` values so that none before ``place`` is above, none after below.
+
+    Hoare's selection; numpy's own takes the compiler far longer than it takes to run.
+    """
+    low = 0
+    high = count - 1
+    while low < high:
+        pivot = values[(low + high) // 2]
+        i = low
+        j = high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if place <= j:
+            high = j
+        elif place >= i:
+            low = i
+        else:
+            return
+
+
+@compiled
 def round_members(
     fine: Int64Array, first: int, last: int, total: int, fraction: Int64Array, out: Int64Array
 ) -> bool:
@@ -53,9 +82,9 @@ def round_members(
         for j in range(count):
             out[first + (fraction[j] & 0xFFFFFFFF)] += 1
     elif missing > 0:
-        order = np.partition(fraction[:count], missing - 1)
+        select(fraction, count, missing - 1)
         for j in range(missing):
-            out[first + (order[j] & 0xFFFFFFFF)] += 1
+            out[first + (fraction[j] & 0xFFFFFFFF)] += 1
     return True
 
 

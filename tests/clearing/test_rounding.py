@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offchain.clearing.rounding import FRACTION_BITS, bus_injections, round_allocation
+from offchain.clearing.rounding import FRACTION_BITS, bus_injections, round_allocation, select
 
 ONE = 1 << FRACTION_BITS
 shares = st.lists(st.integers(1, 1000), min_size=1, max_size=9)
@@ -37,6 +37,15 @@ def test_every_energy_and_every_bus_total_moves_by_less_than_a_wh(
     for first, last in pairwise(start):
         moved = (int(rounded[first:last].sum()) << FRACTION_BITS) - int(energy[first:last].sum())
         assert abs(moved) < ONE
+
+
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=30), st.integers(0, 29))
+def test_selection_puts_the_smaller_ones_first(numbers: list[int], place: int) -> None:
+    values = np.array(numbers, dtype=np.int64)
+    place %= len(numbers)
+    select(values, len(values), place)
+    assert sorted(values.tolist()) == sorted(numbers)
+    assert values[: place + 1].max() == values[place] == sorted(numbers)[place]
 
 
 def test_larger_fractions_round_up_first_and_ties_go_to_the_lower_index() -> None:
