@@ -5,7 +5,7 @@ The whole program at once, in angles: no working set, no warm start, slower and 
 
 from __future__ import annotations
 
-import clarabel  # type: ignore[import-untyped]
+import clarabel
 import numpy as np
 from scipy import sparse
 

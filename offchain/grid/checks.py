@@ -89,7 +89,7 @@ def _check_ranges(grid: Grid) -> None:
             raise InputError(f"{name}: b {b} is not in 1 ... {bounds.MAX_SUSCEPTANCE}")
         if not 0 <= limit <= bounds.MAX_LIMIT_WH:
             raise InputError(f"{name}: limit {limit} Wh is not in 0 ... {bounds.MAX_LIMIT_WH}")
-        if not _LEAST_MARGIN_WH <= margin <= limit:
+        if not _LEAST_MARGIN_WH <= margin < limit:
             raise InputError(
                 f"{name}: its limit of {limit} Wh leaves no room for the rounding margin of "
                 f"{margin} Wh; scale the grid up, raise the limit, or take the line out"

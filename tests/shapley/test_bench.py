@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from offchain.errors import ClearwattError, InputError
 from offchain.shapley.parallel import available_cores
+from offchain.shapley.value import Evaluator
 from offchain.units import PPB
 from oracle.commands import bench_shapley
 from oracle.commands.bench_shapley import build_game, naive_served_wh, shapley_bench
@@ -52,3 +53,9 @@ def test_an_unknown_case_is_named() -> None:
 def test_the_naive_way_serves_what_a_coalition_can_bring() -> None:
     game = build_game("ieee14", 2, 1, 0)
     assert 0 < naive_served_wh(game, 1) <= game.offer_wh[0, 0]
+
+
+def test_a_coalition_whose_full_lines_depend_on_each_other_is_cleared() -> None:
+    clearing = Evaluator(build_game("ieee14", 12, 24, 0)).clear(8, 916)
+    assert clearing.injection_wh.sum() == 0
+    assert clearing.report.residual <= clearing.report.eps_grid
