@@ -367,7 +367,7 @@ contract AllocationFaultsTest is Market {
         settle(v);
         assertEq(v.totals[6] % 2, 1);
         (v.allocations[S].potShare, v.allocations[RESERVE].potShare) =
-            (v.allocations[RESERVE].potShare, v.allocations[S].potShare);
+        (v.allocations[RESERVE].potShare, v.allocations[S].potShare);
         complete(v);
         HeaderEvidence memory h = postInterval(v).header;
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {

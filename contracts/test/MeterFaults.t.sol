@@ -218,4 +218,27 @@ contract MeterFaultsTest is Market {
         _proofs().reserve(h, allocationEvidence(w, RESERVE), stateEvidence(w.pre, RESERVE), packedPolicy());
         _assertVoided(1);
     }
+
+    function test_reserve_thatNamesMoreOnBothSidesRoundsNoMore() public {
+        (, Interval memory w) = _metered();
+        w.scale = 5e8;
+        w.allocations[A].imbalanceCredit = 9000;
+        w.allocations[RESERVE].imbalanceCredit += 1e15;
+        w.allocations[RESERVE].imbalanceDebit = 9000 + 1e15;
+        _finish(w);
+        HeaderEvidence memory h = postInterval(w).header;
+        _proofs().reserve(h, allocationEvidence(w, RESERVE), stateEvidence(w.pre, RESERVE), packedPolicy());
+        _assertVoided(1);
+    }
+
+    function test_reserve_thatHasMoneyCannotPayNothing() public {
+        (, Interval memory w) = _metered();
+        w.scale = 0;
+        w.allocations[A].imbalanceCredit = 0;
+        w.allocations[RESERVE].imbalanceDebit = 0;
+        _finish(w);
+        HeaderEvidence memory h = postInterval(w).header;
+        _proofs().reserve(h, allocationEvidence(w, RESERVE), stateEvidence(w.pre, RESERVE), packedPolicy());
+        _assertVoided(1);
+    }
 }

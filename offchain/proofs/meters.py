@@ -133,6 +133,8 @@ def reserve(claim: Claim) -> Iterator[Shown]:
         paid = a["imbalance_debit"]
         wrong = scale > PPB or paid > funds
         if not wrong and scale < PPB:
-            rounding = leaves << 21 if scale == 0 else leaves + (paid + leaves) // scale
-            wrong = funds - paid > rounding
+            ppb = leaves * claim.policy.p_hi_ticks * 2**31 // 10**12
+            if scale:
+                ppb = min(ppb, (paid + leaves) // scale)
+            wrong = funds - paid > leaves + ppb
         yield (line.evidence, pre, claim.policy.packed()), wrong

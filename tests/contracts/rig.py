@@ -29,6 +29,7 @@ DAY_S: Final = 86_400
 MONEY: Final = 10**12
 _LINKS: Final = 32
 _CONTRACTS_ROOT: Final = keccak(b"contracts")
+_SHARES_ROOT: Final = keccak(b"shares")
 _GENESIS_ROOT: Final = keccak(b"genesis")
 
 Evidence = tuple[bytes, bytes]
@@ -121,11 +122,12 @@ class Rig:
 
     def _header(self, **fields: Any) -> Header:  # noqa: ANN401 - the header's own types
         number = fields["interval"]
-        words = ("allocation_root", "state_root", "shares_root", "meter_root", "bundle_hash")
+        words = ("allocation_root", "state_root", "meter_root", "bundle_hash")
         made: dict[str, Any] = {word: keccak(f"{word} {number}".encode()) for word in words}
         made |= {
             "pre_state_root": self.state_root,
             "contracts_root": _CONTRACTS_ROOT,
+            "shares_root": _SHARES_ROOT,
             "policy_hash": Policy().hash(),
             "grid_version": self.version,
             "requested": 123_456_789,
@@ -162,7 +164,7 @@ def open_rig(packed_grid: bytes, *, eager: bool, window_s: int = WINDOW_S) -> Ri
     names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced")
     first = chain.nonce()
     at = {name: get_create_address(chain.payer, Nonce(first + i)) for i, name in enumerate(names)}
-    roots = (Policy().hash(), _CONTRACTS_ROOT, _GENESIS_ROOT, bytes(32))
+    roots = (Policy().hash(), _CONTRACTS_ROOT, _SHARES_ROOT, _GENESIS_ROOT, bytes(32))
     times = (window_s, DAY_S, RING)
     config = (registry.address, at["beacon"], at["bond"], at["faults"], *roots, version)
     links = [keccak(b"secret")]

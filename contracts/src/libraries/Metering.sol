@@ -83,9 +83,11 @@ library Metering {
         if (scale > FairPlay.PPB || paid > funds) return false;
         if (scale == FairPlay.PPB) return true;
         // Scaled at the right rate, each credit is rounded down by less than one, and the rate itself by less than
-        // one ppb of all credits; a rate of zero means that not even one ppb of them could be paid.
-        uint256 rounding = scale == 0 ? leaves << 21 : leaves + (paid + leaves) / scale;
-        return funds - paid <= rounding;
+        // one ppb of all credits. These are at most 2 * 2^30 Wh at p_hi for each participant, whatever the reserve's
+        // line says: it could name more on both sides.
+        uint256 ppb = leaves * p.pHi * 2 ** 31 / 1e12;
+        if (scale != 0) ppb = _min(ppb, (paid + leaves) / scale);
+        return funds - paid <= leaves + ppb;
     }
 
     function _over(uint256 a, uint256 b) private pure returns (uint256) {
