@@ -246,11 +246,18 @@ class Chain:
                 {"address": address, "fromBlock": BlockNumber(first), "toBlock": BlockNumber(last)}
             )
 
-    def input_of(self, log: LogReceipt) -> HexBytes:
-        """What was sent to the chain by the transaction that emitted an event."""
+    def input_of(self, log: LogReceipt) -> HexBytes | None:
+        """What the transaction that made a contract emit an event sent to that contract.
+
+        None where the transaction called another contract, which then called this one: whatever
+        such a transaction carries, it need not be what this contract was given.
+        """
         transaction = self.web3.eth.get_transaction_by_block(
             log["blockNumber"], log["transactionIndex"]
         )
+        called = transaction.get("to")
+        if not called or HexBytes(called) != HexBytes(log["address"]):
+            return None
         # the embedded chain has its own name for it
         return HexBytes(cast(bytes, transaction.get("input", transaction.get("data"))))
 

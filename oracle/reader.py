@@ -5,7 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import takewhile
+from typing import Any, Final, cast
 
 from eth_typing import ChecksumAddress
 from hexbytes import HexBytes
@@ -46,37 +47,73 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     if not Web3.is_address(ledger_address):
         raise InputError(f"ledger: '{ledger_address}' is not an address; give 0x and 40 digits")
     ledger = _contract(chain, "ClearingLedger", Web3.to_checksum_address(ledger_address))
-    registry = _contract(chain, "GridRegistry", ledger.functions.registry().call())
-    faults = _contract(chain, "FaultProofs", ledger.functions.faults().call())
-    _contract(chain, "OracleBond", ledger.functions.bond().call())
-    escrow = _contract(chain, "SettlementEscrow", faults.functions.escrow().call())
-    forced = _contract(chain, "ForcedOrders", faults.functions.forced().call())
-    history = _History()
+    registry, escrow, forced = _bound(chain, ledger)
+    domain = Domain(
+        chain.chain_id,
+        bytes.fromhex(ledger.address[2:]),
+        bytes(ledger.functions.marketId().call()),
+    )
+    history = _History(domain.hash())
     for name, arguments, log in _events(chain, ledger, _LEDGER_EVENTS):
         history.add(chain, ledger, name, arguments, log)
+    headers, unreadable = history.readable()
     deposits = _Deposits(history.places)
     for name, arguments, log in _events(chain, escrow, _ESCROW_EVENTS):
         deposits.add(name, arguments, log)
-    versions = {Header.unpack(header.payload).grid_version for header in history.headers}
+    versions = {Header.unpack(header.payload).grid_version for header in headers}
     return PublishedMarket(
-        domain=Domain(
-            chain.chain_id,
-            bytes.fromhex(ledger.address[2:]),
-            bytes(ledger.functions.marketId().call()),
-        ),
+        domain=domain,
         policy_hash=bytes(ledger.functions.policyHash().call()),
+        shares_root=bytes(ledger.functions.sharesRoot().call()),
         genesis_hash=bytes(ledger.functions.genesisHash().call()),
         grids={v: bytes(registry.functions.packedGrid(v).call()) for v in sorted(versions)},
         orders_roots=history.orders_roots,
         seeds=history.seeds,
-        headers=tuple(history.headers),
+        headers=headers,
         owners=deposits.owners,
         collateral=tuple(sorted(deposits.changes, key=lambda change: change.interval)),
         forced=tuple(
-            ForcedOrder(int(arguments["due"]), bytes(_input(chain, forced, log)["order"]))
-            for _, arguments, log in _events(chain, forced, _FORCED_EVENTS)
+            ForcedOrder(int(arguments["due"]), bytes(arguments["order"]))
+            for _, arguments, _ in _events(chain, forced, _FORCED_EVENTS)
         ),
+        unreadable=unreadable,
     )
+
+
+def _bound(chain: Chain, ledger: Contract) -> tuple[Contract, Contract, Contract]:
+    """Grid registry, escrow and forced orders of a ledger.
+
+    Published code is not enough: a court could judge another ledger, an escrow pay by one. So every contract of the
+    market is held to its code, and to those that it must name in turn.
+
+    Raises:
+        InputError: When a contract's code is not the published one, or it belongs to another market.
+    """
+    registry = _contract(chain, "GridRegistry", ledger.functions.registry().call())
+    faults = _contract(chain, "FaultProofs", ledger.functions.faults().call())
+    bond = _contract(chain, "OracleBond", ledger.functions.bond().call())
+    beacon = _contract(chain, "CommitReveal", ledger.functions.beacon().call())
+    escrow = _contract(chain, "SettlementEscrow", faults.functions.escrow().call())
+    forced = _contract(chain, "ForcedOrders", faults.functions.forced().call())
+    verifier = _contract(chain, "NetworkVerifier", faults.functions.verifier().call())
+    for name, contract, other, expected in (
+        ("FaultProofs", faults, "ledger", ledger),
+        ("FaultProofs", faults, "bond", bond),
+        ("OracleBond", bond, "ledger", ledger),
+        ("OracleBond", bond, "faults", faults),
+        ("CommitReveal", beacon, "ledger", ledger),
+        ("SettlementEscrow", escrow, "ledger", ledger),
+        ("ForcedOrders", forced, "ledger", ledger),
+        ("ForcedOrders", forced, "escrow", escrow),
+        ("NetworkVerifier", verifier, "registry", registry),
+    ):
+        named = getattr(contract.functions, other)().call()
+        if named != expected.address:
+            raise InputError(
+                f"ledger: its {name} at {contract.address} names {named} as its {other}, not {expected.address}; "
+                "these contracts are not one market, take no part in it"
+            )
+    return registry, escrow, forced
 
 
 def _contract(chain: Chain, name: str, address: ChecksumAddress) -> Contract:
@@ -101,16 +138,25 @@ def _events(
             yield event.event_name, event.process_log(log)["args"], log
 
 
-def _input(chain: Chain, contract: Contract, log: LogReceipt) -> dict[str, Any]:
-    """The arguments of the call that emitted an event; it must have been called directly."""
+def _posted(
+    chain: Chain, ledger: Contract, domain_hash: bytes, header_hash: bytes, log: LogReceipt
+) -> PostedHeader | None:
+    """The header that the ledger announced; None where the transaction does not show it.
+
+    The ledger announces a hash only. What was posted is believed when the ledger was called directly and the hash
+    is that of what it was called with: the calldata of a call through another contract may be anything.
+    """
+    data = chain.input_of(log)
+    if data is None:
+        return None
     try:
-        _, arguments = contract.decode_function_input(chain.input_of(log))
-    except (Web3Exception, ValueError):
-        raise InputError(
-            f"ledger: the call in transaction 0x{log['transactionHash'].hex()} came from another contract; "
-            "its calldata cannot be read from the transaction"
-        ) from None
-    return dict(arguments)
+        _, call = ledger.decode_function_input(data)
+        previous, payload = bytes(call["previousHash"]), bytes(call["payload"])
+        if Header.unpack(payload).hash(domain_hash, previous) != header_hash:
+            return None
+    except (Web3Exception, ValueError, KeyError, InputError):
+        return None
+    return PostedHeader(previous, payload, bytes(call["certificate"]), header_hash)
 
 
 def _place(log: LogReceipt) -> _Place:
@@ -122,13 +168,15 @@ class _History:
     """The ledger's events, as they add up: what was voided is forgotten.
 
     Attributes:
-        headers: The headers that stand.
+        domain_hash: What the hashes of headers are bound to.
+        headers: The headers that stand; None for those that cannot be read back.
         places: Where each of them was posted.
         orders_roots: Root of the orders of each interval.
         seeds: Seed of each interval.
     """
 
-    headers: list[PostedHeader] = field(default_factory=list)
+    domain_hash: bytes
+    headers: list[PostedHeader | None] = field(default_factory=list)
     places: list[_Place] = field(default_factory=list)
     orders_roots: dict[int, bytes] = field(default_factory=dict)
     seeds: dict[int, bytes] = field(default_factory=dict)
@@ -150,16 +198,21 @@ class _History:
         elif name == "HeadersVoided":
             del self.headers[interval - 1 :], self.places[interval - 1 :]
         else:
-            call = _input(chain, ledger, log)
-            self.headers.append(
-                PostedHeader(
-                    previous_hash=bytes(call["previousHash"]),
-                    payload=bytes(call["payload"]),
-                    certificate=bytes(call["certificate"]),
-                    header_hash=bytes(arguments["headerHash"]),
-                )
-            )
+            header_hash = bytes(arguments["headerHash"])
+            self.headers.append(_posted(chain, ledger, self.domain_hash, header_hash, log))
             self.places.append(_place(log))
+
+    def readable(self) -> tuple[tuple[PostedHeader, ...], dict[int, str]]:
+        """The headers up to the first that cannot be read back, and the intervals from there on with the reason."""
+        headers = tuple(takewhile(lambda header: header is not None, self.headers))
+        reasons = {
+            interval: "its header was posted through another contract and is not in the transaction"
+            if header is None
+            else "the state before it is not known"
+            for interval, header in enumerate(self.headers, start=1)
+            if interval > len(headers)
+        }
+        return cast("tuple[PostedHeader, ...]", headers), reasons
 
 
 @dataclass

@@ -15,8 +15,10 @@ import {HeaderEvidence, StateEvidence} from "./types/Evidence.sol";
 /// @title ClearingLedger
 /// @notice See IClearingLedger.
 ///
-/// A ring slot holds `digest (28 bytes) ‖ postedAt u32` with digest = first 28 bytes of `H(headerHash ‖ stateRoot)`.
-/// Two headers with one digest of 224 bits take 2^112 hashes to find.
+/// A ring slot holds `digest (28 bytes) ‖ postedAt u32` with digest = first 28 bytes of
+/// `H(headerHash ‖ stateRoot ‖ interval u32)`. Two headers with one digest of 224 bits take 2^112 hashes to find. What
+/// a void leaves in a slot is the digest of an interval beyond the head, so it answers for no interval that stands; a
+/// new header of that interval overwrites it.
 contract ClearingLedger is IClearingLedger, OrderLog {
     using Headers for bytes;
 
@@ -122,7 +124,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         );
         genesisHash = keccak256(abi.encodePacked(uint8(0x08), domainHash, c.genesisStateRoot));
         _status = Status(address(0), 0, uint24(c.gridVersion), uint32(block.timestamp), false);
-        _headers[0] = _entry(genesisHash, c.genesisStateRoot, block.timestamp);
+        _headers[0] = _entry(0, genesisHash, c.genesisStateRoot, block.timestamp);
     }
 
     /* ------------------------------------------------ POSTING ------------------------------------------------ */
@@ -163,7 +165,9 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         if (payload.interval() != interval) revert Ledger_WrongInterval(interval);
         // The digest covers the state root too: this header starts where the one before it ended.
         uint256 previous = _headers[s.head % ringSize];
-        if (_entry(previousHash, payload.preStateRoot(), uint32(previous)) != previous) revert Ledger_WrongPrevious();
+        if (_entry(s.head, previousHash, payload.preStateRoot(), uint32(previous)) != previous) {
+            revert Ledger_WrongPrevious();
+        }
         if (!hasInputs(interval, payload.ordersRoot(), payload.seed())) revert Ledger_WrongInputs();
         if (payload.policyHash() != policyHash) revert Ledger_WrongPolicy();
         if (payload.contractsRoot() != contractsRoot) revert Ledger_WrongContracts();
@@ -176,11 +180,14 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         }
 
         headerHash = Headers.hash(domainHash, previousHash, payload);
-        uint256 slot = interval % ringSize;
-        uint256 overwritten = _headers[slot];
-        // What a void has left in the slot may be overwritten at once; the header of a lap ago only when it is final.
-        if (overwritten != 0 && !_isPast(uint32(overwritten)) && interval > _formerHead) revert Ledger_RingFull();
-        _headers[slot] = _entry(headerHash, payload.stateRoot(), block.timestamp);
+        // Whatever may still be voided keeps its predecessor and its inputs: this header takes the slot of a lap ago,
+        // and the orders of the two intervals after it take theirs. So the header a lap before the second of them must
+        // be final. What a void has left is overwritten at once.
+        uint256 ahead = uint256(interval) + 2;
+        if (ahead > ringSize && !_isPast(uint32(_headers[ahead % ringSize])) && interval > _formerHead) {
+            revert Ledger_RingFull();
+        }
+        _headers[interval % ringSize] = _entry(interval, headerHash, payload.stateRoot(), block.timestamp);
         s.head = interval;
         _status = s;
         emit HeaderPosted(interval, headerHash);
@@ -192,7 +199,8 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     function voidFrom(uint32 interval, bool ordersFault) external {
         if (msg.sender != faults) revert Ledger_Unauthorised();
         Status memory s = _status;
-        if (interval == 0 || interval > s.head) revert Ledger_UnknownHeader(interval);
+        if (interval == 0) revert Ledger_UnknownHeader(interval);
+        _requireKept(interval);
         if (_isFinal(interval)) revert Ledger_AlreadyFinal();
         emit HeadersVoided(interval, s.head);
         if (s.head > _formerHead) _formerHead = s.head;
@@ -311,19 +319,22 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         return beacon;
     }
 
+    /// @dev Check that an interval stands and that its slot is still its own: voided headers hold theirs as well.
     function _requireKept(uint32 interval) private view {
         uint32 head_ = _status.head;
-        if (interval > head_ || head_ - interval >= ringSize) revert Ledger_UnknownHeader(interval);
+        uint32 newest = head_ > _formerHead ? head_ : _formerHead;
+        if (interval > head_ || newest - interval >= ringSize) revert Ledger_UnknownHeader(interval);
     }
 
+    /// @dev The digest names the interval, so what another has left in the slot does not answer for it.
     function _requireEntry(uint32 interval, bytes32 headerHash, bytes32 stateRoot)
         private
         view
         returns (uint256 entry)
     {
-        _requireKept(interval);
+        if (interval > _status.head) revert Ledger_UnknownHeader(interval);
         entry = _headers[interval % ringSize];
-        if (_entry(headerHash, stateRoot, uint32(entry)) != entry) revert Ledger_UnknownHeader(interval);
+        if (_entry(interval, headerHash, stateRoot, uint32(entry)) != entry) revert Ledger_UnknownHeader(interval);
     }
 
     function _postedAt(uint32 interval) private view returns (uint32) {
@@ -339,11 +350,18 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         return block.timestamp >= uint256(time) + windowSeconds;
     }
 
-    function _entry(bytes32 headerHash, bytes32 stateRoot, uint256 time) private pure returns (uint256 entry) {
+    function _entry(uint32 interval, bytes32 headerHash, bytes32 stateRoot, uint256 time)
+        private
+        pure
+        returns (uint256 entry)
+    {
         assembly ("memory-safe") {
+            let free := mload(0x40)
             mstore(0, headerHash)
             mstore(0x20, stateRoot)
-            entry := or(shl(32, shr(32, keccak256(0, 0x40))), time)
+            mstore(0x40, shl(224, interval))
+            entry := or(shl(32, shr(32, keccak256(0, 0x44))), time)
+            mstore(0x40, free)
         }
     }
 }

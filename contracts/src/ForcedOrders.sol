@@ -40,7 +40,7 @@ contract ForcedOrders is IForcedOrders {
         if (o.validTo < due) revert Forced_Expired(due);
         _nextSeq[o.index] = o.seq + 1;
         _entries.push(_digest(order) | due);
-        emit Filed(id, uint32(o.index), due);
+        emit Filed(id, uint32(o.index), due, order);
     }
 
     /// @inheritdoc IForcedOrders

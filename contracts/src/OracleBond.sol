@@ -122,6 +122,7 @@ contract OracleBond is IOracleBond {
         withdrawing = amount;
         withdrawableAt = block.timestamp + delaySeconds;
         emit WithdrawalAnnounced(amount, withdrawableAt);
+        IClearingLedger(ledger).forgetOperator();
     }
 
     /// @inheritdoc IOracleBond
@@ -129,7 +130,11 @@ contract OracleBond is IOracleBond {
         uint256 amount = withdrawing;
         if (amount == 0 || block.timestamp < withdrawableAt) revert Bond_NotDue();
         if (amount > bonded) revert Bond_Insufficient();
-        bonded -= amount;
+        uint256 left = bonded - amount;
+        if (left < minimum && IClearingLedger(ledger).finalHead() != IClearingLedger(ledger).head()) {
+            revert Bond_HeaderOpen();
+        }
+        bonded = left;
         withdrawing = 0;
         emit Withdrawn(amount);
         IClearingLedger(ledger).forgetOperator();
@@ -172,6 +177,6 @@ contract OracleBond is IOracleBond {
 
     /// @inheritdoc IOracleBond
     function mayPost(address account) external view returns (bool) {
-        return isSigner[account] && bonded >= minimum;
+        return isSigner[account] && bonded >= minimum + withdrawing;
     }
 }

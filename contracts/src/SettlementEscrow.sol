@@ -185,6 +185,7 @@ contract SettlementEscrow is ISettlementEscrow {
     /* ------------------------------------------------ INTERNAL ----------------------------------------------- */
 
     function _register(address owner, uint32 index, uint64 amount, uint32 since) private {
+        if (index >> (_pathLength / 32) != 0) revert Escrow_BeyondTrees(index);
         if (owner == address(0) || _accounts[index].owner != address(0)) revert Escrow_CannotRegister(index);
         // The spare 1 keeps the second slot in use for life, so that no later step pays for a new one.
         _accounts[index] = Slots(owner, since, 0, false, amount, 0, 0, 1);
@@ -198,14 +199,17 @@ contract SettlementEscrow is ISettlementEscrow {
         token.safeTransferFrom(msg.sender, address(this), amount);
     }
 
-    /// @dev Book what is due; the caller pays. Earnings are paid only beyond what was paid before.
+    /// @dev Book what is due; the caller pays. Earnings are paid only beyond what was paid before, and nothing is due
+    /// to who has left: its leaf holds nobody else up.
     function _claim(uint32 interval, bytes32 root, LeafEvidence calldata leaf)
         private
         returns (address owner, uint64 amount)
     {
         uint32 index = _leafIndex(root, leaf);
-        Slots storage a = _open(index);
+        Slots storage a = _accounts[index];
         owner = a.owner;
+        if (owner == address(0)) revert Escrow_NotRegistered(index);
+        if (a.escaped) return (owner, 0);
         (uint256 credit, uint256 debit) = _counters(leaf.record);
         uint256 spent = debit + a.paid;
         if (credit > spent) {

@@ -73,6 +73,47 @@ contract BondTest is Market {
         ledger.commitOrders(1, bytes32("x"));
     }
 
+    function test_announcedWithdrawal_standsBehindNoNewHeader() public {
+        postInterval(example());
+        vm.prank(TREASURER);
+        bond.announceWithdrawal(BOND - PENALTY + 1);
+        assertTrue(ledger.operator() == address(0), "the one who posted last is looked up anew");
+        assertTrue(!bond.mayPost(OPERATOR), "less than the minimum stays");
+        vm.expectRevert(IClearingLedger.Ledger_NotSigner.selector);
+        vm.prank(OPERATOR);
+        ledger.commitOrders(2, bytes32("x"));
+        vm.prank(TREASURER);
+        bond.announceWithdrawal(BOND - PENALTY);
+        assertTrue(bond.mayPost(OPERATOR), "the minimum stays");
+        vm.prank(TREASURER);
+        bond.announceWithdrawal(BOND);
+        vm.prank(TREASURER);
+        bond.announceWithdrawal(0);
+        assertTrue(bond.mayPost(OPERATOR), "taken back");
+    }
+
+    function test_withdraw_leavesTheMinimumBehindWhatCanBeDisputed() public {
+        vm.prank(TREASURER);
+        bond.announceWithdrawal(BOND - PENALTY);
+        vm.warp(block.timestamp + DELAY);
+        postInterval(example());
+        uint256 open = vm.snapshotState();
+        vm.prank(TREASURER);
+        bond.withdraw();
+        assertTrue(bond.bonded() == PENALTY, "the rest may leave at any time");
+        vm.revertToState(open);
+        // a bond whose delay is shorter than the window, after a slash
+        vm.prank(address(faults));
+        bond.slash(WATCHER);
+        vm.expectRevert(IOracleBond.Bond_HeaderOpen.selector);
+        vm.prank(TREASURER);
+        bond.withdraw();
+        passWindow();
+        vm.prank(TREASURER);
+        bond.withdraw();
+        assertEq(bond.bonded(), 0);
+    }
+
     function test_withdraw_cannotTakeWhatWasSlashedMeanwhile() public {
         vm.prank(TREASURER);
         bond.announceWithdrawal(BOND);

@@ -227,6 +227,34 @@ contract EscrowTest is Market {
         escrow.escape(h, uint32(A), leaf);
     }
 
+    function test_register_onlyWhereTheTreesHaveAPlace() public {
+        uint32 places = uint32(1) << ledger.treeDepth();
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEscrow.Escrow_BeyondTrees.selector, places));
+        escrow.register(WATCHER, places, 0);
+        address[] memory two = new address[](2);
+        (two[0], two[1]) = (WATCHER, WATCHER);
+        vm.expectRevert(abi.encodeWithSelector(ISettlementEscrow.Escrow_BeyondTrees.selector, places));
+        escrow.registerMany(two, places - 1, 0);
+        escrow.register(WATCHER, places - 1, 0);
+    }
+
+    function test_claimMany_passesOverWhoHasLeft() public {
+        Interval memory v = example();
+        StateEvidence memory h = stateOf(postInterval(v).header);
+        vm.warp(block.timestamp + DEADLINE + 1);
+        ledger.freeze();
+        escrow.escape(h, uint32(A), stateEvidence(v.post, A));
+        uint256 left = token.balanceOf(owner(A));
+        LeafEvidence[] memory leaves = new LeafEvidence[](2);
+        leaves[0] = stateEvidence(v.post, A);
+        leaves[1] = stateEvidence(v.post, S);
+        uint64 paid = escrow.claimMany(h, leaves);
+        assertTrue(paid != 0 && token.balanceOf(owner(S)) == paid, "the other is paid");
+        assertTrue(token.balanceOf(owner(A)) == left, "who has left is not");
+        vm.expectRevert(ISettlementEscrow.Escrow_NothingDue.selector);
+        escrow.claim(h, leaves[0]);
+    }
+
     function test_escape_fromAMarketThatNeverPosted() public {
         vm.warp(block.timestamp + DEADLINE + 1);
         ledger.freeze();

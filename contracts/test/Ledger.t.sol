@@ -152,8 +152,8 @@ contract LedgerTest is Market {
     function test_post_refusesToOverwriteWhatCanStillBeDisputed() public {
         Interval memory v = example();
         postInterval(v);
-        // genesis holds a slot as well
-        for (uint256 i = 1; i < RING - 1; ++i) {
+        // a header needs the one before it, and its inputs, of which two intervals more are fixed ahead
+        for (uint256 i = 1; i < RING - 2; ++i) {
             v = following(v);
             postInterval(v);
         }
@@ -369,6 +369,81 @@ contract LedgerTest is Market {
         vm.warp(block.timestamp + WINDOW);
         vm.expectRevert(IClearingLedger.Ledger_AlreadyFinal.selector);
         ledger.voidFrom(1, false);
+    }
+
+    function _voidFrom(uint32 interval) private {
+        vm.prank(address(faults));
+        ledger.voidFrom(interval, false);
+    }
+
+    /// @dev Post an interval with a state of the operator's own.
+    function _postLie(Interval memory v, bytes32 stolen) private returns (StateEvidence memory) {
+        Posted memory p = commitment(v, fixInputs(v), ledger.gridVersion());
+        bytes memory payload = p.header.payload;
+        assembly ("memory-safe") { mstore(add(payload, 132), stolen) }
+        vm.prank(OPERATOR);
+        ledger.post(lastHash, payload, p.certificate);
+        lastHash = ledger.hashHeader(HeaderEvidence(lastHash, payload));
+        return StateEvidence(v.number, lastHash, stolen);
+    }
+
+    function test_void_whatIsLeftInTheRingAnswersForNoInterval() public {
+        Interval memory v = example();
+        postInterval(v);
+        for (uint256 i = 1; i < RING; ++i) {
+            passWindow();
+            v = following(v);
+            postInterval(v);
+        }
+        passWindow();
+        StateEvidence memory lie = _postLie(following(v), keccak256("stolen"));
+        assertEq(lie.interval, RING + 1);
+        _voidFrom(lie.interval);
+        passWindow();
+        for (lie.interval = 0; lie.interval < 3 * RING; ++lie.interval) {
+            vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, lie.interval));
+            ledger.requireFinal(lie);
+        }
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
+        ledger.postedAt(1);
+    }
+
+    function test_void_ofAsMuchAsTheRingAllowsLeavesTheLastFinalHeaderAndAllInputs() public {
+        Interval memory v = example();
+        postInterval(v);
+        passWindow();
+        bytes32 final_ = lastHash;
+        StateEvidence memory last = StateEvidence(1, final_, stateRoot(v.post));
+        v = following(v);
+        Posted memory second = postInterval(v);
+        Interval memory w = v;
+        for (uint256 i = 1; i < RING - 2; ++i) {
+            w = following(w);
+            postInterval(w);
+        }
+        // the longest run of disputable headers, and orders fixed as far ahead as they may be
+        uint32 head = ledger.head();
+        assertEq(head, RING - 1);
+        vm.startPrank(OPERATOR);
+        ledger.commitOrders(head + 1, bytes32("ahead"));
+        ledger.commitOrders(head + 2, bytes32("further ahead"));
+        vm.stopPrank();
+        bytes32 voided = lastHash;
+        bytes32 root = stateRoot(w.post);
+        _voidFrom(2);
+        assertEq(ledger.finalHead(), 1);
+        ledger.requireFinal(last);
+        vm.expectPartialRevert(IClearingLedger.Ledger_UnknownHeader.selector);
+        ledger.requireFinal(StateEvidence(1, voided, root));
+        vm.expectRevert(IClearingLedger.Ledger_WrongPrevious.selector);
+        vm.prank(OPERATOR);
+        ledger.post(voided, second.header.payload, second.certificate);
+        vm.expectPartialRevert(IOrderLog.OrderLog_AlreadyCommitted.selector);
+        vm.prank(OPERATOR);
+        ledger.commitOrders(2, bytes32("better"));
+        vm.prank(OPERATOR);
+        ledger.post(final_, second.header.payload, second.certificate);
+        assertEq(ledger.head(), 2);
     }
 
     function test_void_onlyByFaultProofs() public {

@@ -16,7 +16,7 @@ from offchain.audit.rebuild import Ints
 from offchain.commitment.allocation import Layout
 from offchain.commitment.bundle import GenesisBundle, read_genesis
 from offchain.commitment.hashing import record_salts
-from offchain.commitment.header import Header, genesis_hash, market_id
+from offchain.commitment.header import genesis_hash, market_id
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.grid.model import unpack
@@ -66,7 +66,7 @@ def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]
     Yields:
         The verdict so far, after each interval; the last one is the audit's.
     """
-    verdict = Verdict()
+    verdict = Verdict(unjudged=dict(market.unreadable))
     start = _judge_genesis(verdict, market, read(GENESIS))
     yield verdict
     before = start[1] if start else None
@@ -161,14 +161,13 @@ def audit_genesis(
     named = market_id(policy.hash(), first.hash(), contracts_root, state_root, genesis.nonce)
     begun = genesis_hash(market.domain.hash(), state_root)
     salts = record_salts(genesis.salt_key, KIND_STATE, genesis.state["index"])
-    first_shares = {Header.unpack(header.payload).shares_root for header in market.headers[:1]}
     for name, same in (
         ("domain", genesis.domain == market.domain),
         ("market id", named == market.domain.market_id),
         ("genesis hash", begun == market.genesis_hash),
         ("grid", market.grids.get(genesis.grid_version, genesis.grid) == genesis.grid),
         ("salts", np.array_equal(salts, genesis.state["salt"])),
-        ("shares", first_shares <= {shares_root}),
+        ("shares", shares_root == market.shares_root),
     ):
         if not same:
             raise InputError(f"its bundle has another {name} than the chain; fetch it again")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from offchain.commitment.header import Domain
 
@@ -59,18 +59,21 @@ class PublishedMarket:
     Attributes:
         domain: Chain, ledger and market id.
         policy_hash: Hash of its policy.
+        shares_root: Root of its shares.
         genesis_hash: Header hash before interval 1.
         grids: The registered bytes of every grid that a header names, by version.
         orders_roots: Root of the orders of each interval.
         seeds: Seed of each interval.
-        headers: The headers that stand, from interval 1.
+        headers: The headers that stand, from interval 1; up to the first that cannot be read back.
         owners: Who acts for each registration number, 20 bytes each.
         collateral: What was deposited and taken back, by ascending interval.
         forced: Orders filed on the chain, in the order of filing.
+        unreadable: Intervals whose headers stand after those, and why they are not among them.
     """
 
     domain: Domain
     policy_hash: bytes
+    shares_root: bytes
     genesis_hash: bytes
     grids: dict[int, bytes]
     orders_roots: dict[int, bytes]
@@ -79,3 +82,4 @@ class PublishedMarket:
     owners: dict[int, bytes]
     collateral: tuple[CollateralChange, ...]
     forced: tuple[ForcedOrder, ...]
+    unreadable: dict[int, str] = field(default_factory=dict)

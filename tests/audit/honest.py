@@ -143,6 +143,7 @@ def honest_market(intervals: int = 3) -> Honest:
     published = PublishedMarket(
         domain=market.domain,
         policy_hash=POLICY.hash(),
+        shares_root=start.state.shares_tree.root,
         genesis_hash=start.state.header_hash,
         grids={1: grid.packed()},
         orders_roots={i.header.interval: i.header.orders_root for i in done},

@@ -72,7 +72,9 @@ def test_events_can_be_read_back(chain: Chain) -> None:
     logs = list(chain.logs(first.address))
     amounts = [first.events.Transfer().process_log(log)["args"]["value"] for log in logs]
     assert amounts == [1, 2]
-    sent = first.decode_function_input(chain.input_of(logs[1]))[1]
+    data = chain.input_of(logs[1])
+    assert data is not None
+    sent = first.decode_function_input(data)[1]
     assert sent["amount"] == 2
 
 

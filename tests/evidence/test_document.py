@@ -16,6 +16,10 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "evidence"
 @pytest.fixture(scope="module")
 def published() -> dict[str, object]:
     """The committed data of the full run."""
+    if not (DOCS / "fair-play.json").exists():
+        pytest.skip(
+            "no full run is published yet: clearwatt evidence fair-play, about an hour on two idle cores"
+        )
     data: dict[str, object] = json.loads((DOCS / "fair-play.json").read_text("utf-8"))
     return data
 

@@ -6,16 +6,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hexbytes import HexBytes
+from web3.contract import Contract
+from web3.contract.contract import ContractFunction
+from web3.types import LogReceipt
 
 from deploy import devnet
 from deploy.chain import Chain
+from deploy.contracts import artifact
 from offchain.audit.findings import Rule
+from offchain.audit.history import audit_genesis, audit_market
 from offchain.audit.published import CollateralChange, PublishedMarket
 from offchain.commitment.hashing import packed_rows
+from offchain.errors import InputError
 from offchain.market import Interval, clear_interval
 from offchain.market.interval import commit
 from offchain.market.rules import Outcome
+from offchain.orders.signing import domain_separator, signed
+from offchain.orders.table import Quantities, orders_from_columns
 from oracle.bundles import BundleDirectory
 from oracle.chain import Operator
 from oracle.demo import DemoRun
@@ -92,6 +102,97 @@ def test_headers_and_inputs_are_those_that_were_posted(market: Open) -> None:
     assert read.seeds == {i.header.interval: i.header.seed for i in done}
     assert read.orders_roots == {i.header.interval: i.header.orders_root for i in done}
     assert read.grids == {1: market.run.scenario.network.grid.packed()}
+
+
+def test_a_genesis_is_held_to_the_shares_of_the_ledger_before_any_header(market: Open) -> None:
+    read = market.read()
+    assert read.shares_root == market.run.contracts.ledger.functions.sharesRoot().call()
+    genesis = market.run.out.read(0)
+    assert genesis is not None
+    audit_genesis(read, genesis)
+    with pytest.raises(InputError, match="another shares"):
+        audit_genesis(replace(read, shares_root=bytes(32)), genesis)
+
+
+def test_contracts_of_another_market_are_not_taken_for_a_ledger_s(market: Open) -> None:
+    """All of them are as published, but the court and the bond answer to the first ledger."""
+    contracts, chain = market.run.contracts, market.chain
+    of = contracts.ledger.functions
+    addresses = [getattr(of, name)().call() for name in ("registry", "beacon", "bond", "faults")]
+    hashes = [getattr(of, name)().call() for name in ("policyHash", "contractsRoot", "sharesRoot")]
+    numbers = ("windowSeconds", "deadlineSeconds", "ringSize", "signatures", "eager")
+    settings = [getattr(of, name)().call() for name in numbers]
+    config = (*addresses, *hashes, bytes(32), bytes(32), 1, 13, *settings)
+    code = artifact("ClearingLedger")
+    other, _ = chain.deploy("ClearingLedger", code.abi, code.bytecode, config)
+    with pytest.raises(
+        InputError, match=r"names .* as its ledger, not .*; these contracts are not"
+    ):
+        read_market(chain, other.address)
+
+
+def forward(chain: Chain, to: Contract, decoy: bytes, call: bytes) -> None:
+    """Send a transaction that shows a decoy, to a contract that calls another with what follows the decoy."""
+    size, skip = (f"61{len(data):04x}" for data in (call, decoy))
+    copy = f"{size}{skip}600037"  # CALLDATACOPY(0, skip, size)
+    run = f"{copy}60006000{size}6000600073{to.address[2:]}5af15000"  # CALL, POP, STOP
+    length = f"60{len(run) // 2:02x}"
+    between, _ = chain.deploy("forwarder", [], f"{length}600c600039{length}6000f3{run}")
+    chain.web3.eth.wait_for_transaction_receipt(
+        chain.web3.eth.send_transaction(
+            {"from": chain.payer, "to": between.address, "data": decoy + call, "gas": 1_000_000}
+        )
+    )
+
+
+def calldata(call: ContractFunction) -> bytes:
+    """What a transaction carries to make a call."""
+    return bytes(HexBytes(call._encode_transaction_data()))
+
+
+def test_a_forced_order_is_what_the_chain_took_and_not_what_a_transaction_shows(
+    market: Open,
+) -> None:
+    run, chain, forced = market.run, market.chain, market.run.contracts.forced
+    one = np.array([1])
+    order = orders_from_columns(
+        np.array([CONSUMER]), Quantities(one, 0 * one, 0 * one, 0 * one), seq=99, valid_to=100
+    )
+    domain = run.state.domain
+    separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
+    filed = packed_rows(signed(order, [run.keys[CONSUMER]], separator)).tobytes()
+    shown = bytes([filed[0] ^ 1]) + filed[1:]
+    file = forced.functions.file
+    forward(chain, forced, calldata(file(shown)), calldata(file(filed)))
+    (log,) = chain.logs(forced.address)
+    assert chain.input_of(log) is None, "the transaction called another contract"
+    assert [entry.record for entry in market.read().forced] == [filed]
+
+
+@pytest.mark.parametrize("shown", ["nothing", "the header before", "no call"])
+def test_a_header_that_its_transaction_does_not_show_is_unjudged_and_what_was_before_it_judged(
+    market: Open, monkeypatch: pytest.MonkeyPatch, shown: str
+) -> None:
+    run, chain, ledger = market.run, market.chain, market.run.contracts.ledger
+    for number in (1, 2, 3):
+        run.clear(market.operator, number)
+    posted = bytes(HexBytes(ledger.events.HeaderPosted().topic))
+    posts = [log for log in chain.logs(ledger.address) if bytes(log["topics"][0]) == posted]
+    genuine = chain.input_of
+    instead = {"nothing": None, "the header before": genuine(posts[0]), "no call": HexBytes(b"\1")}
+
+    def told(log: LogReceipt) -> HexBytes | None:
+        second = log["transactionHash"] == posts[1]["transactionHash"]
+        return instead[shown] if second else genuine(log)
+
+    monkeypatch.setattr(chain, "input_of", told)
+    read = market.read()
+    assert len(read.headers) == 1
+    assert sorted(read.unreadable) == [2, 3]
+    *_, verdict = audit_market(read, run.out.read)
+    assert (verdict.intervals, verdict.faults) == (1, [])
+    assert sorted(verdict.unjudged) == [2, 3]
+    assert not verdict.ok
 
 
 def overcharged(truth: Interval, salt_key: bytes) -> Interval:

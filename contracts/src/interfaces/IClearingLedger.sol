@@ -95,7 +95,7 @@ interface IClearingLedger is IOrderLog {
     error Ledger_NotLate(uint256 deadline);
     /// @notice Thrown when a header is final and therefore cannot be voided.
     error Ledger_AlreadyFinal();
-    /// @notice Thrown when the header that would be overwritten can still be disputed.
+    /// @notice Thrown when a header that can still be disputed would lose the header before it, or its inputs.
     error Ledger_RingFull();
     /// @notice Thrown when a header can still be disputed.
     /// @param interval The interval named.

@@ -6,11 +6,12 @@ pragma solidity 0.8.37;
 /// header whose orders tree does not hold it, or a later one of the same participant, can be voided. To cancel, the
 /// participant signs an order of a higher sequence number.
 interface IForcedOrders {
-    /// @notice Emitted when an order is filed; the record is the transaction's calldata.
+    /// @notice Emitted when an order is filed.
     /// @param id Number of the entry.
     /// @param index Registration number of the participant.
     /// @param due First interval that must hold the order.
-    event Filed(uint256 indexed id, uint32 indexed index, uint32 due);
+    /// @param order The packed order with its signature.
+    event Filed(uint256 indexed id, uint32 indexed index, uint32 due, bytes order);
 
     /// @notice Thrown when the order is not signed by the registered owner.
     error Forced_NotSigned();

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 /// @title The signers and what they stand to lose
 /// @notice One bond stands behind all signers. A proven fault burns at least half of the penalty; the rest pays the
-/// prover and the relief fund. While the bond is below its minimum nobody can post.
+/// prover and the relief fund. While the bond, less what is announced to leave, is below its minimum nobody can post.
 interface IOracleBond {
     /// @notice Emitted when the bond grows.
     /// @param from Who paid.
@@ -40,16 +40,19 @@ interface IOracleBond {
     error Bond_NotDue();
     /// @notice Thrown when more is asked for than the bond holds.
     error Bond_Insufficient();
+    /// @notice Thrown when less than the minimum would stand behind a header that can still be disputed.
+    error Bond_HeaderOpen();
 
     /// @notice Add to the bond.
     /// @param amount How much, in micro.
     function bond(uint256 amount) external;
 
-    /// @notice Announce that bond is to be taken back (treasurer only).
-    /// @param amount How much.
+    /// @notice Announce that bond is to be taken back (treasurer only). From now on it stands behind no new header.
+    /// @param amount How much; it replaces what was announced before, and 0 takes that back.
     function announceWithdrawal(uint256 amount) external;
 
-    /// @notice Take announced bond back once the delay has passed (treasurer only).
+    /// @notice Take announced bond back once the delay has passed (treasurer only); below the minimum only while no
+    /// header can be disputed.
     function withdraw() external;
 
     /// @notice Announce that a signer is to be admitted or dismissed (treasurer only).
@@ -69,7 +72,7 @@ interface IOracleBond {
     /// @param account The address.
     function isSigner(address account) external view returns (bool);
 
-    /// @notice Whether an address is a signer and the bond is sufficient.
+    /// @notice Whether an address is a signer and the bond is sufficient without what is announced to leave.
     /// @param account The address.
     function mayPost(address account) external view returns (bool);
 

@@ -58,6 +58,9 @@ interface ISettlementEscrow {
     /// @notice Thrown when a registration number is taken or the owner is missing.
     /// @param index Registration number.
     error Escrow_CannotRegister(uint32 index);
+    /// @notice Thrown when the market's trees have no place for a registration number.
+    /// @param index Registration number.
+    error Escrow_BeyondTrees(uint32 index);
     /// @notice Thrown when nobody is registered under the number, or it has left.
     /// @param index Registration number.
     error Escrow_NotRegistered(uint32 index);

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IFaultProofs} from "../../src/interfaces/IFaultProofs.sol";
 import {ISettlementEscrow} from "../../src/interfaces/ISettlementEscrow.sol";
 import {Records} from "../../src/libraries/Records.sol";
-import {AllocationEvidence, HeaderEvidence, LeafEvidence} from "../../src/types/Evidence.sol";
+import {AllocationEvidence, HeaderEvidence, LeafEvidence, StateEvidence} from "../../src/types/Evidence.sol";
 import {Market} from "../support/Market.sol";
 
 /// @dev A market in which everybody does anything at any time, with an operator that is honest.
@@ -12,6 +12,9 @@ contract Handler is Market {
     /// @dev The intervals that stand and their headers, encoded; interval t at place t - 1.
     bytes[] private _intervals;
     bytes[] private _evidence;
+
+    /// @dev Every lie that was voided.
+    StateEvidence[] private _voided;
 
     /// @dev How often an honest header was voided by evidence.
     uint256 public wrongVerdicts;
@@ -38,8 +41,8 @@ contract Handler is Market {
 
     function post(uint256 wait) external afterwards(wait) {
         if (ledger.frozen()) return;
-        Interval memory v = _intervals.length == 0 ? example() : following(_interval(_intervals.length));
-        if (!_covered(v) || _ringIsFull()) return;
+        Interval memory v = _next();
+        if (!_covered(v) || _ringIsFull(v.number)) return;
         Posted memory p;
         if (_inputsStand(v)) {
             p = commitment(v, _seed[v.number], ledger.gridVersion());
@@ -80,11 +83,14 @@ contract Handler is Market {
         return true;
     }
 
-    function _ringIsFull() private view returns (bool) {
-        uint256 interval = _intervals.length + 1;
-        if (interval < RING) return false;
-        uint32 time = interval == RING ? uint32(START) : ledger.postedAt(uint32(interval - RING));
-        return block.timestamp < time + WINDOW;
+    function _next() private view returns (Interval memory) {
+        return _intervals.length == 0 ? example() : following(_interval(_intervals.length));
+    }
+
+    function _ringIsFull(uint32 interval) private view returns (bool) {
+        // what a void has left is overwritten at once
+        if (interval + 2 <= RING || interval + 2 < ledger.nextGate()) return false;
+        return ledger.finalHead() < interval + 2 - RING;
     }
 
     /// @dev What a proven fault does: only the ledger's own rules protect what is final.
@@ -98,6 +104,33 @@ contract Handler is Market {
             _intervals.pop();
             _evidence.pop();
         }
+    }
+
+    /// @dev Another operator posts up to four headers with states of its own, and all of them are voided.
+    function lie(uint256 count, uint256 wait) external afterwards(wait) {
+        if (ledger.frozen()) return;
+        Interval memory v = _next();
+        uint32 first = v.number;
+        bytes32 previous = _previousHash();
+        for (uint256 n = 0; n <= count % 4 && !_ringIsFull(v.number); ++n) {
+            if (!_inputsStand(v)) _seed[v.number] = fixInputs(v);
+            Posted memory p = commitment(v, _seed[v.number], ledger.gridVersion());
+            bytes32 stolen = keccak256(abi.encode("stolen", block.timestamp, v.number, _voided.length));
+            bytes memory payload = p.header.payload;
+            bytes32 before = n == 0 ? bytes32(0) : _voided[_voided.length - 1].stateRoot;
+            assembly ("memory-safe") {
+                if before { mstore(add(payload, 100), before) }
+                mstore(add(payload, 132), stolen)
+            }
+            vm.prank(OPERATOR);
+            ledger.post(previous, payload, p.certificate);
+            previous = ledger.hashHeader(HeaderEvidence(previous, payload));
+            _voided.push(StateEvidence(v.number, previous, stolen));
+            v = following(v);
+        }
+        if (v.number == first) return;
+        vm.prank(address(faults));
+        ledger.voidFrom(first, false);
     }
 
     function freeze(uint256 wait) external afterwards(wait) {
@@ -201,6 +234,33 @@ contract Handler is Market {
             else escrow.escape(stateOf(_header(last)), uint32(i), stateEvidence(_interval(last).post, i));
         }
         return token.balanceOf(address(escrow)) == 0;
+    }
+
+    /// @dev What was voided answers for no interval, its own or another's.
+    function noVoidedStateIsFinal() external view returns (bool) {
+        uint32 end = ledger.nextGate() + RING;
+        for (uint256 i = 0; i < _voided.length; ++i) {
+            StateEvidence memory state = _voided[i];
+            for (state.interval = 0; state.interval < end; ++state.interval) {
+                try ledger.requireFinal(state) {
+                    return false;
+                } catch {} // solhint-disable-line no-empty-blocks
+            }
+        }
+        return true;
+    }
+
+    /// @dev A header that stands and is not final can be voided only because the ring still holds the one before it.
+    function theFinalHeadIsKept() external view returns (bool) {
+        uint32 last = ledger.finalHead();
+        if (last == 0) {
+            // genesis cannot be voided, but pays nobody within its first window
+            if (block.timestamp < START + WINDOW) return ledger.postedAt(0) == START;
+            ledger.requireFinal(StateEvidence(0, ledger.genesisHash(), stateRoot(example().pre)));
+        } else {
+            ledger.requireFinal(stateOf(_header(last)));
+        }
+        return true;
     }
 
     function headIsWhatStands() external view returns (bool) {

@@ -19,7 +19,7 @@ contract InvariantsTest is TestBase {
 
     function targetSelectors() external view returns (Vm.FuzzSelector[] memory targets) {
         targets = new Vm.FuzzSelector[](1);
-        bytes4[] memory selectors = new bytes4[](8);
+        bytes4[] memory selectors = new bytes4[](9);
         selectors[0] = Handler.post.selector;
         selectors[1] = Handler.void.selector;
         selectors[2] = Handler.freeze.selector;
@@ -28,6 +28,7 @@ contract InvariantsTest is TestBase {
         selectors[5] = Handler.withdraw.selector;
         selectors[6] = Handler.claim.selector;
         selectors[7] = Handler.accuse.selector;
+        selectors[8] = Handler.lie.selector;
         targets[0] = Vm.FuzzSelector(address(_handler), selectors);
     }
 
@@ -38,6 +39,11 @@ contract InvariantsTest is TestBase {
     function invariant_noEvidenceVoidsAnHonestHeader() external view {
         assertEq(_handler.wrongVerdicts(), 0);
         assertTrue(_handler.headIsWhatStands(), "the head");
+    }
+
+    function invariant_whatWasVoidedAnswersForNothing() external view {
+        assertTrue(_handler.noVoidedStateIsFinal(), "a voided state");
+        assertTrue(_handler.theFinalHeadIsKept(), "the last final state");
     }
 
     function invariant_whatWasPaidOnlyGrows() external view {
