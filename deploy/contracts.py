@@ -56,7 +56,7 @@ class Artifact:
     immutable_at: tuple[tuple[int, int], ...]
 
 
-_ANSWERS_FOR: Final = {"FaultProofs": "MeterFaults"}
+ANSWERS_FOR: Final = {"FaultProofs": "MeterFaults"}
 """Contracts whose address answers to the functions of another as well, by forwarding."""
 
 
@@ -77,8 +77,8 @@ def artifact(name: str) -> Artifact:
     if compiled["linkReferences"]:
         raise ClearwattError(f"artefact: {name} is not linked; make its libraries internal")
     abi = compiled["abi"]
-    if name in _ANSWERS_FOR:
-        others = artifact(_ANSWERS_FOR[name]).abi
+    if name in ANSWERS_FOR:
+        others = artifact(ANSWERS_FOR[name]).abi
         abi = abi + [e for e in others if e["type"] == "function" and e not in abi]
     return Artifact(
         name=name,
