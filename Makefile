@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NODE_MODULES := contracts/node_modules
 FORGE := $(CURDIR)/$(NODE_MODULES)/@foundry-rs/forge-linux-amd64/bin
-PYTEST ?= $(BIN)/python -m pytest
+PYTEST ?= $(BIN)/python -m pytest -n auto
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # A throw-away resolver, only for `make lock`.
 UV := $(VENV)/uv/bin/uv
