@@ -262,7 +262,9 @@ def _moved(truth: Truth, name: str, what: str) -> Interval:
     """One pays less of what goes to the reserve, and another more; what the reserve gets stays."""
     paid = truth.column(name) * (np.arange(len(truth.column(name))) != RESERVE)
     less = _first(paid >= _STOLEN_MICRO, what)
-    more = _first((np.arange(len(paid)) != less) & (np.arange(len(paid)) != RESERVE), "else is here")
+    more = _first(
+        (np.arange(len(paid)) != less) & (np.arange(len(paid)) != RESERVE), "else is here"
+    )
     return _lines(truth, (name, less, -_STOLEN_MICRO), (name, more, _STOLEN_MICRO))
 
 
