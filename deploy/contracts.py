@@ -56,6 +56,10 @@ class Artifact:
     immutable_at: tuple[tuple[int, int], ...]
 
 
+ANSWERS_FOR: Final = {"FaultProofs": "MeterFaults"}
+"""Contracts whose address answers to the functions of another as well, by forwarding."""
+
+
 @cache
 def artifact(name: str) -> Artifact:
     """Read the committed artefact of a contract.
@@ -72,9 +76,13 @@ def artifact(name: str) -> Artifact:
         ) from None
     if compiled["linkReferences"]:
         raise ClearwattError(f"artefact: {name} is not linked; make its libraries internal")
+    abi = compiled["abi"]
+    if name in ANSWERS_FOR:
+        others = artifact(ANSWERS_FOR[name]).abi
+        abi = abi + [e for e in others if e["type"] == "function" and e not in abi]
     return Artifact(
         name=name,
-        abi=compiled["abi"],
+        abi=abi,
         bytecode=compiled["bytecode"],
         deployed=compiled["deployedBytecode"],
         immutable_at=tuple((r["start"], r["length"]) for r in compiled["immutableReferences"]),

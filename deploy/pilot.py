@@ -316,6 +316,10 @@ def _address(field: str, value: object) -> ChecksumAddress:
     return Web3.to_checksum_address(value)
 
 
+_NOT_CHOSEN = ("version", "mechanism", "meter_operator")
+"""Fields of a policy that are not whole numbers to choose."""
+
+
 def _policy(section: _Section) -> Policy:
     """The policy: what is not named keeps its default."""
 
@@ -328,11 +332,18 @@ def _policy(section: _Section) -> Policy:
     def whole(name: str) -> Callable[[Any], int]:
         return lambda value: _Section("policy", {name: value}).integer(name, 0, _U64)
 
-    names = [f.name for f in fields(Policy) if f.name not in ("version", "mechanism")]
+    names = [f.name for f in fields(Policy) if f.name not in _NOT_CHOSEN]
     readers = {name: curve if name == "price_curve" else whole(name) for name in names}
-    chosen = section.integers(readers)
+    chosen: dict[str, Any] = dict(section.integers(readers))
+    operator = section.optional_text("meter_operator")
     section.close()
-    return Policy(**chosen)
+    if operator is None:
+        return Policy(**chosen)
+    if not Web3.is_address(operator):
+        raise InputError(
+            f"policy.meter_operator: '{operator}' is not an address; give 0x and 40 digits"
+        )
+    return Policy(**chosen, meter_operator=bytes.fromhex(operator.removeprefix("0x")))
 
 
 def _grid_choices(section: _Section) -> dict[str, Any]:

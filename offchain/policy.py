@@ -20,7 +20,9 @@ MECHANISM_FAIR_PLAY: Final = 0
 #: How the price rises from p_lo to p_hi with tightness (`offchain.pricing`).
 PRICE_CURVES: Final = ("linear", "piecewise", "smooth")
 #: Wire layout of the fields, in the order of the class.
-_LAYOUT: Final = struct.Struct(">HIIIIIIBQQIIIIBB")
+_LAYOUT: Final = struct.Struct(">HIIIIIIBQQIIIIBBBIQ20s")
+#: Bytes of an address.
+_ADDRESS_BYTES: Final = 20
 #: Highest value of each wire type.
 _HIGHEST: Final = {"B": 2**8 - 1, "H": 2**16 - 1, "I": 2**32 - 1, "Q": 2**64 - 1}
 
@@ -46,6 +48,10 @@ class Policy:
         max_bid_ticks: the highest admissible bid, ticks; at most p_hi - 1,000.
         mechanism: 0 = fair play.
         price_curve: position in `PRICE_CURVES`.
+        meter_lag: interval t settles the meter readings of t - meter_lag; 0: none are settled.
+        spread_ticks: how far the prices of imbalance lie above and below the AMM price, ticks.
+        reserve_micro: what the community reserve may spend of its deposit on imbalance, micro.
+        meter_operator: address whose signature makes a reading count, 20 bytes.
     """
 
     version: int = POLICY_VERSION
@@ -64,6 +70,10 @@ class Policy:
     max_bid_ticks: int = 250_000
     mechanism: int = MECHANISM_FAIR_PLAY
     price_curve: int = 0
+    meter_lag: int = 0
+    spread_ticks: int = 20_000
+    reserve_micro: int = 0
+    meter_operator: bytes = bytes(_ADDRESS_BYTES)
 
     def __post_init__(self) -> None:
         self.validate()
@@ -104,8 +114,11 @@ class Policy:
         Raises:
             InputError: names the field and the bound.
         """
-        codes = _LAYOUT.format.removeprefix(">")
-        for name, value, code in zip(self.__dataclass_fields__, astuple(self), codes, strict=True):
+        if len(self.meter_operator) != _ADDRESS_BYTES:
+            raise InputError(f"policy.meter_operator: give an address, {_ADDRESS_BYTES} bytes")
+        codes = _LAYOUT.format.removeprefix(">").removesuffix("20s")
+        numbers = zip(self.__dataclass_fields__, astuple(self)[:-1], codes, strict=False)
+        for name, value, code in numbers:
             if not 0 <= value <= _HIGHEST[code]:
                 raise InputError(f"policy.{name}: {value} is not in 0 ... {_HIGHEST[code]}")
         top = self.essential_pa_ticks + self.demand_width_ticks
@@ -158,6 +171,17 @@ class Policy:
                 "price_curve",
                 self.price_curve < len(PRICE_CURVES),
                 f"must be 0 ... {len(PRICE_CURVES) - 1} ({', '.join(PRICE_CURVES)})",
+            ),
+            (
+                "spread_ticks",
+                self.max_bid_ticks + self.spread_ticks <= self.p_hi_ticks,
+                "plus max_bid_ticks must be at most p_hi_ticks",
+            ),
+            ("reserve_micro", self.reserve_micro < 2**62, "must be below 2^62"),
+            (
+                "meter_operator",
+                self.meter_lag == 0 or any(self.meter_operator),
+                "must be the metering operator's address where meter_lag is not 0",
             ),
         )
         for name, holds, remedy in rules:

@@ -152,6 +152,27 @@ def price_ticks(policy: Policy, tightness_ppb: Int64Array) -> Int64Array:
     return policy.p_lo_ticks + span * curve_ppb(policy.price_curve, tightness_ppb) // PPB
 
 
+def excess_ticks(policy: Policy, price: Int64Array) -> Int64Array:
+    """Buy side beyond an allocation: what energy costs that nobody was allocated, ticks.
+
+    The AMM price plus the policy's spread, never above ``p_hi`` (our formulation).
+
+    Args:
+        policy: its spread and its bound.
+        price: AMM prices, ticks; any shape.
+    """
+    return np.minimum(price + policy.spread_ticks, policy.p_hi_ticks)
+
+
+def surplus_ticks(policy: Policy, price: Int64Array) -> Int64Array:
+    """Sell side: what energy is worth that was allocated and not used, or fed in beyond it, ticks.
+
+    The AMM price less the policy's spread, never below zero, so buying in order to hand back
+    always loses; arguments as `excess_ticks` (our formulation).
+    """
+    return np.maximum(price - policy.spread_ticks, 0)
+
+
 def curve_ppb(curve: int, tightness_ppb: Int64Array) -> Int64Array:
     """How much of the span between the bounds is reached at each tightness, ppb (our formulation).
 

@@ -15,7 +15,11 @@ KIND_ORDER: Final = 1
 KIND_ALLOCATION: Final = 2
 KIND_STATE: Final = 3
 KIND_CONTRACT: Final = 4
+KIND_READING: Final = 5
 KIND_SHARE: Final = 6
+
+#: Registration number of the community reserve: it receives fees and stands against imbalance.
+RESERVE: Final = 0
 
 ORDER: Final = np.dtype(
     [
@@ -53,6 +57,9 @@ ALLOCATION: Final = np.dtype(
         ("supply_pay", "u8"),
         ("pot_share", "u8"),
         ("shortfall", "u8"),
+        ("subscription", "u8"),
+        ("imbalance_debit", "u8"),
+        ("imbalance_credit", "u8"),
         ("salt", "V16"),
     ]
 )
@@ -71,11 +78,25 @@ STATE: Final = np.dtype(
         ("credit", "u8"),
         ("debit", "u8"),
         ("peak", "u8"),
+        ("subscription", "u8"),
         ("salt", "V16"),
     ]
 )
 
 CONTRACT: Final = np.dtype([("index", "u4"), ("owner", "V20"), ("bus", "u2"), ("slot", "u4")])
+
+#: What a meter says of an interval, signed by the metering operator.
+READING: Final = np.dtype(
+    [
+        ("index", "u4"),
+        ("interval", "u4"),
+        ("consumed_wh", "u4"),
+        ("produced_wh", "u4"),
+        ("r", "V32"),
+        ("s", "V32"),
+        ("v", "u1"),
+    ]
+)
 
 SHARE: Final = np.dtype([("index", "u4"), ("share_ppb", "u4")])
 

@@ -77,13 +77,13 @@ def settle(
         raise InputError(f"shares: they sum to {int(share_ppb.sum())} ppb; they must sum to {PPB}")
     energy_cost = price_ticks * served_wh // WH_TICKS_PER_MICRO
     supply_pay = -(-(bid_ticks * dispatched_wh) // WH_TICKS_PER_MICRO)
-    balance = _total(energy_cost) - _total(supply_pay)
+    balance = exact_sum(energy_cost) - exact_sum(supply_pay)
     nothing = np.zeros_like(energy_cost)
     if balance >= 0:
         pot_share = apportion(balance, share_ppb)
         return Payments(energy_cost, supply_pay, pot_share, nothing, balance, 0)
     headroom = p_hi_ticks * served_wh // WH_TICKS_PER_MICRO - energy_cost
-    if _total(headroom) < -balance:
+    if exact_sum(headroom) < -balance:
         raise InputError(
             f"settlement: bids cost {-balance} micro more than was collected, above the consumers' "
             "headroom; balance served and dispatched energy and keep bids below p_hi"
@@ -107,14 +107,14 @@ def apportion(amount: int, weights: Int64Array) -> Int64Array:
     """
     if amount == 0:
         return np.zeros_like(weights)
-    total = _total(weights)
+    total = exact_sum(weights)
     if amount < _FAST_AMOUNT and total < _FAST_TOTAL:
         parts, remainders = _quotas(amount, weights, total)
     else:
         exact = [divmod(amount * weight, total) for weight in weights.tolist()]
         parts = np.array([part for part, _ in exact], dtype=np.int64)
         remainders = np.array([rest for _, rest in exact], dtype=object)
-    left = amount - _total(parts)
+    left = amount - exact_sum(parts)
     parts[np.argsort(-remainders, kind="stable")[:left]] += 1
     return parts
 
@@ -135,7 +135,7 @@ def _quotas(amount: int, weights: Int64Array, total: int) -> tuple[Int64Array, I
     return parts, remainders
 
 
-def _total(column: Int64Array) -> int:
+def exact_sum(column: Int64Array) -> int:
     """The exact sum of a column that is not negative, also beyond int64."""
     if len(column) == 0:
         return 0

@@ -62,6 +62,7 @@ cli = LazyGroup(
     {
         "demo": "oracle.commands.demo:demo",
         "audit": "oracle.commands.audit:audit",
+        "bill": "oracle.commands.bill:bill_command",
         "challenge": "oracle.commands.challenge:challenge",
         "deploy": "oracle.commands.deploy:deploy",
         "drill": "oracle.commands.drill:drill",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from coincurve import PrivateKey
@@ -24,20 +24,28 @@ from offchain.commitment.trees import PlainTree
 from offchain.errors import ClearwattError
 from offchain.keccak import keccak
 from offchain.market import Genesis, Interval, MarketState, clear_interval, genesis, register
+from offchain.metering import ReadingTable
 from offchain.orders.signing import domain_separator, signed
 from offchain.orders.table import OrderTable, Quantities, orders_from_columns
 from offchain.policy import DEFAULT_POLICY
-from offchain.records import KIND_ORDER, SHARE
-from offchain.settlement import apportion
-from offchain.units import PPB, WH_TICKS_PER_MICRO
+from offchain.records import KIND_ORDER
+from offchain.units import WH_TICKS_PER_MICRO
 from oracle.bundles import BundleDirectory
 from oracle.chain import HashChain, Operator
 from oracle.lottery import Lottery, ServiceTally, compile_solver
+from oracle.meters import Meters
 from oracle.reader import read_market
 from oracle.scenario import Scenario
 from oracle.terminal import Reporter
+from oracle.worth import pot_shares
 
-POLICY = DEFAULT_POLICY
+POLICY = replace(
+    DEFAULT_POLICY,
+    meter_lag=2,
+    reserve_micro=2_000_000,
+    meter_operator=bytes.fromhex(development_key("meter", 0).address[2:]),
+)
+"""Each half-hour settles the meter readings of an hour before."""
 
 WINDOW_INTERVALS = 4
 """A header can be disputed for this many intervals."""
@@ -83,6 +91,7 @@ class DemoResult:
         fair: How flexible energy was shared.
         lottery: How a lottery without memory would have shared it.
         dc_violations: Network rules broken; the same integers that the ledger checks.
+        shares_words: How the shares of the pot came about.
         verdict: The audit's.
         seconds: Wall-clock time.
     """
@@ -98,6 +107,7 @@ class DemoResult:
     fair: ServiceTally
     lottery: ServiceTally
     dc_violations: int
+    shares_words: str
     verdict: Verdict
     seconds: float
 
@@ -149,6 +159,10 @@ class DemoRun:
             development_key("participant", index) for index in range(len(scenario.bus))
         ]
         self.keys = [PrivateKey(bytes(account.key)) for account in self.accounts]
+        self.meters = Meters(
+            scenario.config.seed, PrivateKey(bytes(development_key("meter", 0).key))
+        )
+        self.worth = pot_shares(scenario)
 
     def secret(self, label: str, number: int = 0) -> bytes:
         """32 bytes that a real market would draw at random."""
@@ -190,16 +204,14 @@ class DemoRun:
             scenario.rate_wh,
             scenario.demand_cap_wh,
             scenario.supply_cap_wh,
+            scenario.subscription,
         )
-        shares = np.zeros(len(scenario.bus), dtype=SHARE)
-        shares["index"] = np.arange(len(scenario.bus))
-        shares["share_ppb"] = apportion(PPB, scenario.supply_cap_wh)
         return genesis(
             policy=POLICY,
             grid=scenario.network.grid,
             contracts=contracts,
             state=state,
-            shares=shares,
+            shares=self.worth.shares,
             chain_id=self.chain.chain_id,
             ledger=ledger,
             nonce=self.secret("nonce"),
@@ -230,9 +242,12 @@ class DemoRun:
         )
 
     def _deposit_micro(self) -> int:
-        """A deposit that covers the largest consumer's whole run at the highest price."""
-        asked = (self.scenario.essential_wh + self.scenario.flexible_wh).sum(axis=0)
-        return int(asked.max()) * POLICY.p_hi_ticks // WH_TICKS_PER_MICRO + 1
+        """A deposit that covers anybody's whole run: all it asks, or is late to deliver, at the highest price."""
+        scenario = self.scenario
+        energy = scenario.essential_wh + scenario.flexible_wh + scenario.supply_wh
+        # a meter may tell a little more than was allocated, up to the contract
+        most = 2 * int(energy.sum(axis=0).max()) * POLICY.p_hi_ticks // WH_TICKS_PER_MICRO
+        return most + len(energy) * int(scenario.subscription.max()) + POLICY.reserve_micro + 1
 
     def _pay_in(self, accounts: int) -> None:
         """The registrar advances everybody's deposit."""
@@ -291,7 +306,23 @@ class DemoRun:
 
     def tell(self, interval: int, orders: OrderTable, seed: bytes) -> Interval:
         """What the operator says of an interval: here the truth."""
-        return clear_interval(self.state, orders, seed, self.secret("salt", interval), self.clearer)
+        return clear_interval(
+            self.state,
+            orders,
+            seed,
+            self.secret("salt", interval),
+            self.clearer,
+            readings=self.readings(),
+        )
+
+    def readings(self) -> ReadingTable | None:
+        """What the meters said of the half-hour that the next one settles; None of none."""
+        market = self.state.market
+        if not market.measured_interval:
+            return None
+        domain = self.state.domain
+        separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
+        return self.meters.read(market.past[0], separator)
 
     def signed_orders(self, interval: int) -> tuple[OrderTable, Quantities]:
         """Everybody's orders, signed by their owners: row by row over the registration numbers."""
@@ -367,6 +398,7 @@ class DemoRun:
             fair=self.fair,
             lottery=self.lottery.tally,
             dc_violations=self.dc_violations,
+            shares_words=self.worth.words,
             verdict=verdict,
             seconds=time.perf_counter() - self.started,
         )

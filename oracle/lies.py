@@ -21,11 +21,14 @@ from offchain.fairness.state import next_deficits, next_memories
 from offchain.market import Clears, Interval, MarketState, Outcome, clear_interval
 from offchain.market.interval import commit
 from offchain.orders.table import OrderTable
+from offchain.records import RESERVE
 from offchain.units import PPB, WH_TICKS_PER_MICRO, Int64Array
 
 Change = tuple[str, int, int]
 """A field of a table, a row, and what is added there."""
 
+#: The two values of v that a signature can have, 27 and 28, summed.
+_EITHER_V: Final = 27 + 28
 _STOLEN_WH: Final = 10
 _STOLEN_MICRO: Final = 10
 
@@ -57,7 +60,12 @@ class Truth:
     def cleared(self, orders: OrderTable, clearer: Clears | None = None) -> Interval:
         """The interval cleared from other orders, or by another clearer."""
         return clear_interval(
-            self.before, orders, self.interval.header.seed, self.salt_key, clearer or self.clearer
+            self.before,
+            orders,
+            self.interval.header.seed,
+            self.salt_key,
+            clearer or self.clearer,
+            readings=self.interval.outcome.readings,
         )
 
 
@@ -84,8 +92,10 @@ def followed(truth: Truth, outcome: Outcome) -> Outcome:
     after["deficit_hi"], after["deficit_lo"] = next_deficits(
         before["deficit_hi"], before["deficit_lo"], fstar, q, x
     )
-    credit = before["credit"].astype(np.int64) + ints("supply_pay") + ints("pot_share")
-    debit = before["debit"].astype(np.int64) + ints("energy_cost") + ints("shortfall")
+    gained = ("supply_pay", "pot_share", "imbalance_credit")
+    spent = ("energy_cost", "shortfall", "subscription", "imbalance_debit")
+    credit = before["credit"].astype(np.int64) + sum(ints(name) for name in gained)
+    debit = before["debit"].astype(np.int64) + sum(ints(name) for name in spent)
     after["credit"], after["debit"] = credit, debit
     after["peak"] = np.maximum(before["peak"].astype(np.int64), credit - debit)
     return replace(outcome, market=replace(outcome.market, state=after))
@@ -248,6 +258,37 @@ def _shortfall(truth: Truth) -> Interval:
     return _lines(truth, ("shortfall", payer, 1), ("pot_share", winner, 1))
 
 
+def _moved(truth: Truth, name: str, what: str) -> Interval:
+    """One pays less of what goes to the reserve, and another more; what the reserve gets stays."""
+    paid = truth.column(name) * (np.arange(len(truth.column(name))) != RESERVE)
+    less = _first(paid >= _STOLEN_MICRO, what)
+    more = _first(
+        (np.arange(len(paid)) != less) & (np.arange(len(paid)) != RESERVE), "else is here"
+    )
+    return _lines(truth, (name, less, -_STOLEN_MICRO), (name, more, _STOLEN_MICRO))
+
+
+def _subscription(truth: Truth) -> Interval:
+    return _moved(truth, "subscription", "pays a subscription")
+
+
+def _imbalance(truth: Truth) -> Interval:
+    return _moved(truth, "imbalance_debit", "pays for imbalance")
+
+
+def _meter(truth: Truth) -> Interval:
+    """A reading with a signature that is not the metering operator's."""
+    readings = truth.interval.outcome.readings.copy()
+    row = _first(np.ones(len(readings), dtype=bool), "has a reading that is settled")
+    readings["v"][row] = _EITHER_V - int(readings["v"][row])
+    return truth.told(replace(truth.interval.outcome, readings=readings))
+
+
+def _reserve(truth: Truth) -> Interval:
+    """The reserve is said to have nothing to pay with."""
+    return with_header(truth.interval, imbalance_scale_ppb=0)
+
+
 def _price(truth: Truth) -> Interval:
     """A bus's price is off by a tick that changes no bill."""
     outcome, bus_of = truth.interval.outcome, truth.column("bus")
@@ -332,6 +373,10 @@ LIES: Final[dict[Rule, Lie]] = {
     Rule.PRICE: _price,
     Rule.TOTALS: _totals,
     Rule.FORCED: _forced,
+    Rule.SUBSCRIPTION: _subscription,
+    Rule.METER: _meter,
+    Rule.IMBALANCE: _imbalance,
+    Rule.RESERVE: _reserve,
     Rule.SIGNATURE: _signature,
 }
 

@@ -55,11 +55,13 @@ class Tier:
         rank: 0 waits first; a higher rank is served before every lower one.
         parts: How often the level is drawn, relative to the others.
         fstar_ppb: The share of its flexible energy that the market owes it in the long run.
+        subscription: What it costs each half-hour, in micro.
     """
 
     rank: int
     parts: int
     fstar_ppb: int
+    subscription: int
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,10 @@ class ScenarioConfig:
             ConsumerKind("farm", "l0", 1, (60_000, 200_000)),
         )
     )
-    tiers: tuple[Tier, ...] = (Tier(0, 8, 900_000_000), Tier(1, 2, 980_000_000))
+    tiers: tuple[Tier, ...] = (
+        Tier(0, 8, 900_000_000, 10_000),
+        Tier(1, 2, 980_000_000, 25_000),
+    )
     essential_permille: tuple[int, int] = (300, 500)
     noise_permille: tuple[int, int] = (850, 1150)
     supplier_permille: int = 200
@@ -133,6 +138,7 @@ class Scenario:
         bus: int64[n + 1], bus of each row.
         rank: int64[n + 1], service level.
         fstar_ppb: int64[n + 1], share of its flexible energy that is owed to each.
+        subscription: int64[n + 1], what the service level costs each half-hour, micro.
         rate_wh: int64[n + 1], contracted rate, Wh per interval.
         demand_cap_wh: int64[n + 1], most that may be asked in an interval, essential and flexible
             together.
@@ -150,6 +156,7 @@ class Scenario:
     bus: Wh
     rank: Wh
     fstar_ppb: Wh
+    subscription: Wh
     rate_wh: Wh
     demand_cap_wh: Wh
     supply_cap_wh: Wh
@@ -206,6 +213,7 @@ def draw_scenario(config: ScenarioConfig) -> Scenario:
         bus=rows(station_bus, _placed(rate, np.asarray(network.bus_load_share))),
         rank=rows(0, np.array([t.rank for t in tiers], dtype=np.int64)),
         fstar_ppb=rows(0, np.array([t.fstar_ppb for t in tiers], dtype=np.int64)),
+        subscription=rows(0, np.array([t.subscription for t in tiers], dtype=np.int64)),
         rate_wh=rows(1, rate),
         demand_cap_wh=rows(0, rate),
         supply_cap_wh=supply.max(axis=0),

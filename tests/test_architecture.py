@@ -24,6 +24,7 @@ OFFCHAIN = (
     "pricing",
     "shapley",
     "settlement",
+    "metering",
     "commitment",
     "market",
     "bill",

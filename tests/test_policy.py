@@ -27,6 +27,10 @@ def test_it_is_packed_field_by_field() -> None:
         "0003d090"
         "00"
         "00"
+        "00"
+        "00004e20"
+        "0000000000000000"
+        "0000000000000000000000000000000000000000"
     )
     assert DEFAULT_POLICY.hash() == keccak(b"\x0a" + DEFAULT_POLICY.packed())
 
@@ -64,8 +68,19 @@ def test_bytes_of_another_length_are_refused() -> None:
         ("max_bid_ticks", -1),
         ("mechanism", 1),
         ("price_curve", 3),
+        ("meter_lag", 256),
+        ("spread_ticks", 50_001),
+        ("reserve_micro", 2**62),
+        ("meter_operator", bytes(19)),
     ],
 )
-def test_a_field_that_breaks_a_promise_is_named(field: str, value: int) -> None:
+def test_a_field_that_breaks_a_promise_is_named(field: str, value: int | bytes) -> None:
     with pytest.raises(InputError, match=rf"^policy\.{field}: "):
-        replace(DEFAULT_POLICY, **{field: value})
+        replace(DEFAULT_POLICY, **{field: value})  # type: ignore[arg-type]
+
+
+def test_readings_are_settled_only_where_somebody_s_signature_makes_them_count() -> None:
+    with pytest.raises(InputError, match=r"^policy\.meter_operator: must be the metering operator"):
+        replace(DEFAULT_POLICY, meter_lag=1)
+    policy = replace(DEFAULT_POLICY, meter_lag=1, meter_operator=b"\1" * 20)
+    assert Policy.unpack(policy.packed()) == policy

@@ -115,7 +115,8 @@ contract SettlementEscrow is ISettlementEscrow {
     /// @inheritdoc ISettlementEscrow
     function announceWithdrawal(uint32 index, uint64 amount) external {
         Slots storage a = _open(index);
-        if (msg.sender != a.owner) revert Escrow_Unauthorised();
+        // The reserve owes what it deposited to everybody, so it stays while the market runs.
+        if (msg.sender != a.owner || index == 0) revert Escrow_Unauthorised();
         if (amount > a.deposit) revert Escrow_BeyondDeposit();
         uint32 from = ledger.nextGate();
         a.announced = amount;

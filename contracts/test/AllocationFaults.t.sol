@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ICourt} from "../src/interfaces/ICourt.sol";
 import {IFaultProofs} from "../src/interfaces/IFaultProofs.sol";
 import {Policies} from "../src/libraries/Policies.sol";
 import {Records} from "../src/libraries/Records.sol";
@@ -11,9 +12,9 @@ import {Market} from "./support/Market.sol";
 
 /// @dev Lies in one participant's line: each is proven by its own function, and an honest line by none.
 contract AllocationFaultsTest is Market {
-    bytes4 private constant _NOT_PROVEN = IFaultProofs.Fault_NotProven.selector;
-    bytes4 private constant _NOT_COMMITTED = IFaultProofs.Fault_NotCommitted.selector;
-    bytes4 private constant _MALFORMED = IFaultProofs.Fault_Malformed.selector;
+    bytes4 private constant _NOT_PROVEN = ICourt.Fault_NotProven.selector;
+    bytes4 private constant _NOT_COMMITTED = ICourt.Fault_NotCommitted.selector;
+    bytes4 private constant _MALFORMED = ICourt.Fault_Malformed.selector;
 
     function _assertVoided() private view {
         assertEq(ledger.head(), 0);
@@ -42,7 +43,7 @@ contract AllocationFaultsTest is Market {
             vm.expectRevert(_NOT_PROVEN);
             faults.pot(h, a, shareEvidence(v, i));
             vm.expectRevert(_NOT_PROVEN);
-            faults.shortfall(h, a, packedPolicy());
+            faults.shortfall(h, a, allocationEvidence(v, RESERVE), packedPolicy());
             vm.expectRevert(_NOT_PROVEN);
             faults.transition(h, a, pre, post, packedPolicy());
             vm.expectRevert(_NOT_PROVEN);
@@ -383,7 +384,7 @@ contract AllocationFaultsTest is Market {
         v.allocations[RESERVE].potShare += 1;
         complete(v);
         HeaderEvidence memory h = postInterval(v).header;
-        faults.shortfall(h, allocationEvidence(v, A), packedPolicy());
+        faults.shortfall(h, allocationEvidence(v, A), allocationEvidence(v, RESERVE), packedPolicy());
         _assertVoided();
     }
 
@@ -393,7 +394,7 @@ contract AllocationFaultsTest is Market {
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
             AllocationEvidence memory a = allocationEvidence(v, i);
             vm.expectRevert(_NOT_PROVEN);
-            faults.shortfall(h, a, packedPolicy());
+            faults.shortfall(h, a, allocationEvidence(v, RESERVE), packedPolicy());
         }
     }
 
@@ -403,7 +404,7 @@ contract AllocationFaultsTest is Market {
         v.allocations[B].shortfall -= 2;
         complete(v);
         HeaderEvidence memory h = postInterval(v).header;
-        faults.shortfall(h, allocationEvidence(v, A), packedPolicy());
+        faults.shortfall(h, allocationEvidence(v, A), allocationEvidence(v, RESERVE), packedPolicy());
         _assertVoided();
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IFaultProofs} from "../src/interfaces/IFaultProofs.sol";
+import {ICourt} from "../src/interfaces/ICourt.sol";
 import {IForcedOrders} from "../src/interfaces/IForcedOrders.sol";
 import {Records} from "../src/libraries/Records.sol";
 import {HeaderEvidence, LeafEvidence} from "../src/types/Evidence.sol";
@@ -10,8 +10,8 @@ import {Market} from "./support/Market.sol";
 
 /// @dev Orders that must not be there, orders that must, and debts beyond deposits.
 contract OrderFaultsTest is Market {
-    bytes4 private constant _NOT_PROVEN = IFaultProofs.Fault_NotProven.selector;
-    bytes4 private constant _NOT_COMMITTED = IFaultProofs.Fault_NotCommitted.selector;
+    bytes4 private constant _NOT_PROVEN = ICourt.Fault_NotProven.selector;
+    bytes4 private constant _NOT_COMMITTED = ICourt.Fault_NotCommitted.selector;
 
     function _assertVoided(uint32 head) private view {
         assertEq(ledger.head(), head);

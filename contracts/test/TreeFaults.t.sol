@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ICourt} from "../src/interfaces/ICourt.sol";
 import {IFaultProofs} from "../src/interfaces/IFaultProofs.sol";
 import {Records} from "../src/libraries/Records.sol";
 import {AllocationEvidence, BusEvidence, HeaderEvidence, NodeEvidence, SumEvidence} from "../src/types/Evidence.sol";
@@ -9,9 +10,9 @@ import {Market} from "./support/Market.sol";
 
 /// @dev Lies in sums, bus records, totals, prices and the form of trees.
 contract TreeFaultsTest is Market {
-    bytes4 private constant _NOT_PROVEN = IFaultProofs.Fault_NotProven.selector;
-    bytes4 private constant _NOT_COMMITTED = IFaultProofs.Fault_NotCommitted.selector;
-    bytes4 private constant _MALFORMED = IFaultProofs.Fault_Malformed.selector;
+    bytes4 private constant _NOT_PROVEN = ICourt.Fault_NotProven.selector;
+    bytes4 private constant _NOT_COMMITTED = ICourt.Fault_NotCommitted.selector;
+    bytes4 private constant _MALFORMED = ICourt.Fault_Malformed.selector;
 
     function _assertVoided() private view {
         assertEq(ledger.head(), 0);

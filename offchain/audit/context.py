@@ -55,8 +55,16 @@ class Context:
 
 @dataclass(frozen=True, eq=False)
 class Before:
-    """Where an interval starts: hash of the header before it, and state and shares root after that."""
+    """Where an interval starts.
+
+    Attributes:
+        header_hash: Hash of the header before it.
+        state: State after that interval.
+        shares_root: Root of the shares.
+        past: Allocations of the intervals whose readings are not settled yet, the oldest first.
+    """
 
     header_hash: bytes
     state: Table
     shares_root: bytes
+    past: tuple[Table, ...] = ()

@@ -41,6 +41,9 @@ class Rule(StrEnum):
     TOTALS = "totals"
     SHARES = "shares"
     METER = "meter"
+    SUBSCRIPTION = "subscription"
+    IMBALANCE = "imbalance"
+    RESERVE = "reserve"
 
 
 @dataclass(frozen=True)

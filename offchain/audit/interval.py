@@ -11,9 +11,8 @@ from offchain.audit.published import PostedHeader
 from offchain.audit.rebuild import ints
 from offchain.audit.rules import IntervalRules
 from offchain.commitment.bundle import Bundle, read_bundle
-from offchain.commitment.header import NO_READINGS_ROOT, Header
+from offchain.commitment.header import Header
 from offchain.errors import InputError
-from offchain.units import PPB
 
 
 def open_bundle(posted: PostedHeader, data: bytes) -> Bundle:
@@ -58,12 +57,16 @@ def audit_interval(
     _check_bundle(findings, posted, header, bundle)
     _check_inputs(findings, context, inputs, header)
     findings.equal(Rule.SHARES, "the shares root", before.shares_root, header.shares_root)
-    after = Before(posted.header_hash, bundle.state, header.shares_root)
+    lag = context.policy.meter_lag
+    unsettled = (*before.past, bundle.allocation)
+    past = unsettled[max(0, len(unsettled) - lag) :]
+    after = Before(posted.header_hash, bundle.state, header.shares_root, past)
     if header.grid_version not in context.grids or not _check_tables(
         findings, context, before, bundle
     ):
         return findings, after
-    IntervalRules(findings, context, before.state, inputs, header, bundle).check()
+    measured = before.past[0] if lag and len(before.past) == lag else None
+    IntervalRules(findings, context, before.state, measured, inputs, header, bundle).check()
     return findings, after
 
 
@@ -91,8 +94,6 @@ def _check_inputs(findings: Findings, context: Context, inputs: Inputs, header: 
     findings.equal(Rule.INPUTS, "the seed", inputs.seed, header.seed)
     findings.equal(Rule.POLICY, "the policy hash", context.policy_hash, header.policy_hash)
     findings.equal(Rule.GRID, "the grid version", True, header.grid_version in context.grids)
-    findings.equal(Rule.METER, "the meter root", NO_READINGS_ROOT, header.meter_root)
-    findings.equal(Rule.METER, "the imbalance scale", PPB, header.imbalance_scale_ppb)
     findings.equal(
         Rule.FORCED, "the number of forced orders", len(inputs.forced), header.forced_cursor
     )
@@ -117,6 +118,10 @@ def _check_tables(findings: Findings, context: Context, before: Before, bundle: 
     ordered = np.all(np.diff(index) > 0) and np.all(index < participants)
     if not findings.equal(Rule.ORDER, "the order of the orders", True, bool(ordered)):
         return False
+    index = ints(bundle.readings, "index")
+    ordered = np.all(np.diff(index) > 0) and np.all(index < participants)
+    if not findings.equal(Rule.METER, "the order of the readings", True, bool(ordered)):
+        return False
     number = np.arange(participants)
     numbered = [
         findings.columns(Rule.RANGE, f"{name} in row", "index", number, ints(table, "index"))
@@ -133,5 +138,6 @@ def _check_tables(findings: Findings, context: Context, before: Before, bundle: 
         ranges.check_orders(findings, context.policy, bundle.orders),
         ranges.check_allocation(findings, bundle.allocation),
         ranges.check_shares(findings, bundle.shares),
+        ranges.check_readings(findings, bundle.readings),
     ]
     return all(numbered) and all(ranged)

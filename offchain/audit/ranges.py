@@ -13,6 +13,19 @@ from offchain.units import MAX_ORDER_WH, MAX_TICKS, PPB
 MAX_MONEY = 2**62
 """Money of any participant, in micro: four million million currency units."""
 
+MAX_FEE = 2**40
+"""Fee of an interval, in micro: a million currency units."""
+
+_MONEY = (
+    "energy_cost",
+    "supply_pay",
+    "pot_share",
+    "shortfall",
+    "subscription",
+    "imbalance_debit",
+    "imbalance_credit",
+)
+
 
 def check_state(findings: Findings, policy: Policy, state: Table, when: str) -> bool:
     """Check a table of states, before or after the interval."""
@@ -26,6 +39,7 @@ def check_state(findings: Findings, policy: Policy, state: Table, when: str) -> 
         "credit": MAX_MONEY,
         "debit": MAX_MONEY,
         "peak": MAX_MONEY,
+        "subscription": MAX_FEE,
     }
     return _all(findings, f"state {when} of participant", state, bounds)
 
@@ -41,6 +55,12 @@ def check_orders(findings: Findings, policy: Policy, orders: Table) -> bool:
     return _all(findings, "order in row", orders, bounds)
 
 
+def check_readings(findings: Findings, readings: Table) -> bool:
+    """Check the energies of every reading."""
+    bounds = {"consumed_wh": MAX_ORDER_WH, "produced_wh": MAX_ORDER_WH}
+    return _all(findings, "reading in row", readings, bounds)
+
+
 def check_allocation(findings: Findings, allocation: Table) -> bool:
     """Check quantities, prices and money of every allocation."""
     bounds = {f"{side}_{name}": MAX_ORDER_WH for side in SIDES for name in ("q_wh", "x_wh")}
@@ -48,7 +68,7 @@ def check_allocation(findings: Findings, allocation: Table) -> bool:
         f"{side}_{name}": MAX_TICKS - 1 for side in SIDES for name in ("pa_ticks", "pb_ticks")
     }
     bounds |= dict.fromkeys(("key_ticks", "price_ticks"), MAX_TICKS - 1)
-    bounds |= dict.fromkeys(("energy_cost", "supply_pay", "pot_share", "shortfall"), MAX_MONEY)
+    bounds |= dict.fromkeys(_MONEY, MAX_MONEY)
     return _all(findings, "allocation of participant", allocation, bounds)
 
 

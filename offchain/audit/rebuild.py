@@ -7,16 +7,17 @@ leave int64, Python's own integers are used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offchain.fairness.draw import draw
 from offchain.grid.holarchy import Holarchy
-from offchain.policy import Policy
+from offchain.policy import PRICE_CURVES, Policy
+from offchain.records import RESERVE
 from offchain.units import DRAW_FRACTION_BITS, PPB, WH_TICKS_PER_MICRO
 
 Ints = NDArray[np.int64]
@@ -109,7 +110,18 @@ def bus_prices(
             for bus in inside:
                 tightness[bus] = max(tightness[bus], PPB - given * PPB // asked)
     span = policy.p_hi_ticks - policy.p_lo_ticks
-    return np.array([policy.p_lo_ticks + span * tau // PPB for tau in tightness], dtype=np.int64)
+    curve = _CURVES[PRICE_CURVES[policy.price_curve]]
+    return np.array(
+        [policy.p_lo_ticks + span * curve(tau) // PPB for tau in tightness], dtype=np.int64
+    )
+
+
+_CURVES: Final[dict[str, Callable[[int], int]]] = {
+    "linear": lambda tau: tau,
+    "piecewise": lambda tau: tau // 2 if 2 * tau <= PPB else (3 * tau - PPB) // 2,
+    "smooth": lambda tau: tau * tau * (3 * PPB - 2 * tau) // PPB**2,
+}
+"""How much of the span between the lowest and the highest price is reached at a tightness, ppb."""
 
 
 @dataclass(frozen=True)
@@ -157,3 +169,74 @@ def split(amount: int, weights: Sequence[int]) -> Ints:
     for i in by_remainder[: amount - sum(parts)]:
         parts[i] += 1
     return np.array(parts, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """Fees of an interval and imbalance of an earlier one: three int64[n] columns of an allocation, micro."""
+
+    subscription: Ints
+    imbalance_debit: Ints
+    imbalance_credit: Ints
+    scale_ppb: int
+
+
+def corrections(
+    policy: Policy, state: Table, measured: Table | None, readings: Table, money: Payments
+) -> Corrections:
+    """What is settled with the reserve (mechanism, section 5), participant by participant.
+
+    Args:
+        policy: Of the market.
+        state: Before the interval.
+        measured: Allocations of the interval whose readings are settled; None where none are.
+        readings: What was measured, at most one row each.
+        money: The other payments of the interval.
+    """
+    fees = ints(state, "subscription").tolist()
+    debts, dues = [0] * len(fees), [0] * len(fees)
+    if measured is not None:
+        read = {int(row["index"]): row for row in readings}
+        for who in range(len(fees)):
+            if who != RESERVE:
+                row = read.get(who)
+                debts[who], dues[who] = _deviation(policy, state[who], measured[who], row)
+    received = sum(fees) + sum(debts)
+    behind = int(state["peak"][RESERVE]) - (
+        int(state["credit"][RESERVE]) - int(state["debit"][RESERVE])
+    )
+    own = [money.supply_pay, money.pot_share]
+    spent = [money.energy_cost, money.shortfall]
+    other = sum(int(c[RESERVE]) for c in own) - sum(int(c[RESERVE]) for c in spent)
+    funds = max(0, policy.reserve_micro - behind + received - fees[RESERVE] + other)
+    scale = PPB if sum(dues) <= funds else funds * PPB // sum(dues)
+    dues = [amount * scale // PPB for amount in dues]
+    debts[RESERVE], dues[RESERVE] = sum(dues), received
+    return Corrections(
+        np.array(fees, dtype=np.int64),
+        np.array(debts, dtype=np.int64),
+        np.array(dues, dtype=np.int64),
+        scale,
+    )
+
+
+def _deviation(
+    policy: Policy, state: np.void, line: np.void, reading: np.void | None
+) -> tuple[int, int]:
+    """What one participant owes and is owed for missing its allocation, before scaling; micro."""
+    allowed = int(line["essential_x_wh"]) + int(line["flexible_x_wh"])
+    sold, price, bid = (
+        int(line[name]) for name in ("supply_x_wh", "price_ticks", "supply_pa_ticks")
+    )
+    used, delivered = allowed, 0
+    if reading is not None:
+        used = min(int(reading["consumed_wh"]), int(state["demand_cap_wh"]))
+        delivered = min(int(reading["produced_wh"]), int(state["supply_cap_wh"]))
+    worth = max(0, price - policy.spread_ticks)
+    excess_price = min(policy.p_hi_ticks, price + policy.spread_ticks)
+    missing_price = min(policy.p_hi_ticks, max(price, bid) + policy.spread_ticks)
+    debit = -(-excess_price * max(0, used - allowed) // WH_TICKS_PER_MICRO)
+    debit += -(-missing_price * max(0, sold - delivered) // WH_TICKS_PER_MICRO)
+    credit = worth * max(0, allowed - used) // WH_TICKS_PER_MICRO
+    credit += min(worth, bid) * max(0, delivered - sold) // WH_TICKS_PER_MICRO
+    return debit, credit

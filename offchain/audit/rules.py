@@ -13,7 +13,9 @@ import numpy as np
 
 from offchain.audit.context import Context, Inputs
 from offchain.audit.findings import Findings, Rule
+from offchain.audit.metering import check_corrections, check_readings
 from offchain.audit.rebuild import (
+    Corrections,
     Ends,
     Ints,
     Payments,
@@ -51,6 +53,7 @@ _CONTRACT_FIELDS: Final = (
     "rate_wh",
     "demand_cap_wh",
     "supply_cap_wh",
+    "subscription",
 )
 _RAMP_RULES: Final = {"essential": Rule.RAMP, "flexible": Rule.KEY, "supply": Rule.RAMP}
 
@@ -62,6 +65,7 @@ class IntervalRules:
     findings: Findings
     context: Context
     state: Table
+    measured: Table | None
     inputs: Inputs
     header: Header
     bundle: Bundle
@@ -80,7 +84,12 @@ class IntervalRules:
             return
         self._check_brackets(certificate)
         money = self._check_money()
-        self._check_state(money)
+        market, measured = (self.findings, self.context), self.measured
+        check_readings(*market, measured, self.header, self.bundle)
+        corrected = check_corrections(
+            *market, self.state, measured, self.header, self.bundle, money
+        )
+        self._check_state(money, corrected)
         trees = BusTrees.of(
             self.context.layouts[self.header.grid_version],
             self.bundle.allocation,
@@ -267,7 +276,7 @@ class IntervalRules:
             findings.columns(rule, leaf, name, getattr(money, name), self._leaf(name))
         return money
 
-    def _check_state(self, money: Payments) -> None:
+    def _check_state(self, money: Payments, corrected: Corrections) -> None:
         leaf, findings, after = "state of participant", self.findings, self.bundle.state
         memory, high, low = next_fairness(
             self.context.policy,
@@ -276,7 +285,9 @@ class IntervalRules:
             self._leaf("flexible_x_wh"),
         )
         credit = ints(self.state, "credit") + money.supply_pay + money.pot_share
+        credit += corrected.imbalance_credit
         debit = ints(self.state, "debit") + money.energy_cost + money.shortfall
+        debit += corrected.subscription + corrected.imbalance_debit
         peak = np.maximum(ints(self.state, "peak"), credit - debit)
         for name in _CONTRACT_FIELDS:
             findings.columns(Rule.CONTRACT, leaf, name, self.state[name], after[name])

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from offchain.bill.corrections import correction_lines, settled_amount
 from offchain.bill.page import Bill, Line, energy, money, percent, price
 from offchain.clearing.certificate import Certificate
 from offchain.commitment.bundle import Bundle
@@ -42,6 +43,8 @@ class Settled:
         before: records.STATE[N], before the interval.
         after: records.STATE[N], after it.
         pi: nodal price of each bus in 2^-16 tick.
+        measured: records.ALLOCATION[N] of the interval whose readings were settled; None if none.
+        readings: records.READING of it.
     """
 
     policy: Policy
@@ -52,13 +55,32 @@ class Settled:
     before: Table
     after: Table
     pi: tuple[int, ...]
+    measured: Table | None
+    readings: Table
 
     @classmethod
-    def of_bundle(cls, policy: Policy, grid: Grid, before: Table, bundle: Bundle) -> Self:
-        """An interval's bundle and the state before it, from the bundle before or the genesis."""
+    def of_bundle(
+        cls,
+        policy: Policy,
+        grid: Grid,
+        before: Table,
+        bundle: Bundle,
+        measured: Table | None = None,
+    ) -> Self:
+        """An interval as published.
+
+        Args:
+            policy: of the market.
+            grid: with the names that people know.
+            before: the state before it, from the bundle before or the genesis.
+            bundle: of the interval.
+            measured: the allocation whose readings it settles, from that interval's bundle; None
+                where it settles none.
+        """
         pi = Certificate.unpack(bundle.certificate, grid.n_bus).pi
         tables = (bundle.allocation, bundle.shares, before, bundle.state)
-        return cls(policy, grid, bundle.header.seed, *tables, pi)
+        seed, readings = bundle.header.seed, bundle.readings
+        return cls(policy, grid, seed, *tables, pi, measured, readings)
 
 
 def bill(settled: Settled, participant: int) -> Bill:
@@ -82,7 +104,14 @@ def bill(settled: Settled, participant: int) -> Bill:
         _supply_line(line),
         _pot_line(settled, participant),
         _shortfall_line(settled, participant),
-        Line("Imbalance", 0, "No meter readings are settled yet: what was allocated counts."),
+        *correction_lines(
+            settled.policy,
+            settled.allocation,
+            settled.before,
+            settled.measured,
+            settled.readings,
+            participant,
+        ),
     )
     result = Bill(
         participant=participant,
@@ -105,16 +134,6 @@ def _column(table: Table, *names: str) -> Int64Array:
     columns = [table[name].astype(np.int64) for name in names]
     total: Int64Array = np.sum(columns, axis=0)
     return total
-
-
-def _settled(line: Row, name: str, expected: int) -> int:
-    """The recomputed amount, if it is the settled one."""
-    if int(line[name]) != expected:
-        raise InputError(
-            f"interval {line['interval']}: {name} of participant {line['index']} is {line[name]}, "
-            f"the rules give {expected}; audit the interval"
-        )
-    return expected
 
 
 def _service(settled: Settled, line: Row) -> tuple[str, ...]:
@@ -149,7 +168,7 @@ def _price_words(settled: Settled, line: Row) -> tuple[str, ...]:
     np.add.at(requested, table["bus"], _column(table, "essential_q_wh", "flexible_q_wh"))
     np.add.at(offered, table["bus"], _column(table, "supply_q_wh"))
     tight = tightness(LayerIndex.of(holarchy), requested, offered)
-    ticks = _settled(line, "price_ticks", int(price_ticks(policy, tight.bus_ppb)[bus]))
+    ticks = settled_amount(line, "price_ticks", int(price_ticks(policy, tight.bus_ppb)[bus]))
     place = f"Price at {settled.grid.bus_names[bus]}: {price(ticks)}"
     explaining = int(tight.explaining[bus])
     if explaining < 0:
@@ -179,14 +198,14 @@ def _price_words(settled: Settled, line: Row) -> tuple[str, ...]:
 def _energy_line(line: Row) -> Line:
     served = int(line["essential_x_wh"]) + int(line["flexible_x_wh"])
     ticks = int(line["price_ticks"])
-    cost = _settled(line, "energy_cost", ticks * served // WH_TICKS_PER_MICRO)
+    cost = settled_amount(line, "energy_cost", ticks * served // WH_TICKS_PER_MICRO)
     words = f"{energy(served)} x {price(ticks)}, rounded down." if served else "None was served."
     return Line("Energy", -cost, words)
 
 
 def _supply_line(line: Row) -> Line:
     sold, bid = int(line["supply_x_wh"]), int(line["supply_pa_ticks"])
-    pay = _settled(line, "supply_pay", -(-bid * sold // WH_TICKS_PER_MICRO))
+    pay = settled_amount(line, "supply_pay", -(-bid * sold // WH_TICKS_PER_MICRO))
     words = f"{energy(sold)} x {price(bid)}, your bid, rounded up." if sold else "None was sold."
     return Line("Supply", pay, words)
 
@@ -230,7 +249,7 @@ def _shared(line: Row, name: str, amount: int, weight: int, total: int) -> tuple
     given = int(line[name])
     if rest and given == part + 1:
         return given, ", rounded up, as the largest remainders are"
-    return _settled(line, name, part), ", rounded down" if rest else ""
+    return settled_amount(line, name, part), ", rounded down" if rest else ""
 
 
 def _standing(settled: Settled, line: Row, before: Row, after: Row) -> tuple[str, ...]:
@@ -245,7 +264,7 @@ def _standing(settled: Settled, line: Row, before: Row, after: Row) -> tuple[str
     number = int(draw(settled.seed, [line["index"]])[0])
     terms = key_terms(settled.policy, memory_before, owed_before, int(before["rate_wh"]), number)
     cap = settled.policy.k_max * settled.policy.v_ticks
-    key = _settled(line, "key_ticks", min(cap, sum(terms)))
+    key = settled_amount(line, "key_ticks", min(cap, sum(terms)))
     memory_term, deficit_term, draw_term = (f"{term:,}" for term in terms)
     return (
         f"Order of service: rank {before['rank']}, and within it a key of {key:,} ticks: "

@@ -1,4 +1,4 @@
-"""The statement of a period: the bills of its intervals added up, and the subscription."""
+"""The statement of a period: the bills of its intervals added up."""
 
 from __future__ import annotations
 
@@ -19,9 +19,6 @@ class Statement:
         last: last interval.
         lines: the sums of the intervals' lines.
         balance_before: credit less debit before the first interval, micro.
-        subscription: micro; positive is paid to the participant, negative by it. It is settled
-            with the community reserve at the end of the period, not in any interval, so the
-            balance does not contain it.
     """
 
     participant: int
@@ -29,7 +26,6 @@ class Statement:
     last: int
     lines: tuple[Line, ...]
     balance_before: int
-    subscription: int
 
     @property
     def settled(self) -> int:
@@ -40,26 +36,19 @@ class Statement:
         """The statement as plain text."""
         after = self.balance_before + self.settled
         balance = f"Balance before {money(self.balance_before)}, after {money(after)}."
-        fee = "Settled with the community reserve at the end of the period."
         rows = [
             f"Participant {self.participant}, intervals {self.first} to {self.last}",
             "",
             *table(self.lines, Line("Settled", self.settled, balance)),
-            "",
-            *table(
-                (Line("Subscription", self.subscription, fee),),
-                Line("In all", self.settled + self.subscription, "For the period."),
-            ),
         ]
         return "\n".join(rows) + "\n"
 
 
-def statement(bills: Sequence[Bill], subscription: int) -> Statement:
+def statement(bills: Sequence[Bill]) -> Statement:
     """Add up the bills of one participant.
 
     Args:
         bills: of consecutive intervals, in order.
-        subscription: of the period, micro; positive is paid to the participant, negative by it.
 
     Raises:
         InputError: there are none, or they are not one participant's in consecutive intervals.
@@ -85,6 +74,4 @@ def statement(bills: Sequence[Bill], subscription: int) -> Statement:
         for at, line in enumerate(start.lines)
     )
     last = bills[-1].interval
-    return Statement(
-        start.participant, start.interval, last, lines, start.balance_before, subscription
-    )
+    return Statement(start.participant, start.interval, last, lines, start.balance_before)

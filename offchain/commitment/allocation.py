@@ -282,8 +282,8 @@ def leaf_sums(allocation: Table) -> Uint64Array:
         ("supply_q_wh",),
         ("essential_x_wh", "flexible_x_wh"),
         ("supply_x_wh",),
-        ("supply_pay", "pot_share"),
-        ("energy_cost", "shortfall"),
+        ("supply_pay", "pot_share", "imbalance_credit"),
+        ("energy_cost", "shortfall", "subscription", "imbalance_debit"),
     )
     sums = np.zeros((len(allocation), len(SUM_NAMES)), dtype=np.uint64)
     for column, names in enumerate(terms):

@@ -22,16 +22,19 @@ from offchain.commitment.hashing import HASH_BYTES, Table, packed_rows
 from offchain.commitment.header import Domain, Header, require_bytes
 from offchain.errors import InputError
 from offchain.keccak import keccak
-from offchain.records import ALLOCATION, CONTRACT, ORDER, SHARE, STATE, wire
+from offchain.records import ALLOCATION, CONTRACT, ORDER, READING, SHARE, STATE, wire
 
-#: Tables by section name; all but orders have one row per registration number.
+#: Tables by section name; all but orders and readings have one row per registration number.
 _TABLES: Final = {
     "orders": ORDER,
     "allocation": ALLOCATION,
     "state": STATE,
     "contracts": CONTRACT,
     "shares": SHARE,
+    "readings": READING,
 }
+#: Tables without a row for those of whom there is nothing to say.
+_SPARSE: Final = ("orders", "readings")
 _INTERVAL_SECTIONS: Final = (
     "manifest",
     "previous_hash",
@@ -80,6 +83,7 @@ class Bundle:
         state: records.STATE[N], after the interval.
         contracts: records.CONTRACT[N].
         shares: records.SHARE[N].
+        readings: records.READING, the rows of those whose meter was read.
         certificate: packed.
         header: the payload.
         hash: of the published bytes, as the header must carry it.
@@ -94,6 +98,7 @@ class Bundle:
     state: Table
     contracts: Table
     shares: Table
+    readings: Table
     certificate: bytes
     header: Header
     hash: bytes
@@ -134,7 +139,7 @@ def write_body(
     tables: dict[str, Table],
     certificate: bytes,
 ) -> bytes:
-    """The sections that the bundle hash covers; ``tables`` has one of each of the five names."""
+    """The sections that the bundle hash covers; ``tables`` has one of each of the six names."""
     manifest = {
         "format": _FORMAT,
         "grid_version": grid_version,
@@ -238,9 +243,9 @@ def _table(name: str, data: bytes, participants: int) -> Table:
     """The records of a section: one per registration number, orders at most one."""
     layout = _TABLES[name]
     rows, rest = divmod(len(data), layout.itemsize)
-    fits = rows <= participants if name == "orders" else rows == participants
+    fits = rows <= participants if name in _SPARSE else rows == participants
     if rest or not fits:
-        at_most = "at most " if name == "orders" else ""
+        at_most = "at most " if name in _SPARSE else ""
         raise InputError(
             f"bundle.{name}: {len(data)} bytes; {at_most}{participants} records of "
             f"{layout.itemsize} bytes are announced"

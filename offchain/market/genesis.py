@@ -14,6 +14,7 @@ from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.grid.model import Grid
 from offchain.market.interval import SALT_KEY_BYTES, MarketState
+from offchain.market.products import MAX_SUBSCRIPTION
 from offchain.market.rules import Market, Shape, Table
 from offchain.policy import Policy
 from offchain.records import CONTRACT, KIND_CONTRACT, KIND_SHARE, KIND_STATE, SHARE, STATE
@@ -44,6 +45,7 @@ def register(
     rate_wh: npt.ArrayLike,
     demand_cap_wh: npt.ArrayLike,
     supply_cap_wh: npt.ArrayLike,
+    subscription: npt.ArrayLike = 0,
 ) -> tuple[Table, Table]:
     """Contracts and first state of participants 0 ... N-1; 0 is the community reserve.
 
@@ -55,6 +57,7 @@ def register(
         rate_wh: N contracted rates, Wh per interval.
         demand_cap_wh: N caps on what may be asked in an interval.
         supply_cap_wh: N caps on what may be offered.
+        subscription: N fees of an interval, micro, or one for all.
 
     Returns:
         records.CONTRACT[N] and records.STATE[N], salts left empty.
@@ -81,6 +84,7 @@ def register(
     for name, column in columns.items():
         highest = 2 ** (8 * state.dtype[name].itemsize) - 1
         state[name] = unsigned(f"state.{name}", column, highest)
+    state["subscription"] = unsigned("state.subscription", subscription, MAX_SUBSCRIPTION)
     return contracts, state
 
 
@@ -186,6 +190,7 @@ def _check(policy: Policy, contracts: Table, state: Table, shares: Table) -> Non
             (state["rate_wh"] == 0) & (state["demand_cap_wh"] > 0),
             "must be positive where demand_cap_wh is",
         ),
+        ("subscription", state["subscription"] > MAX_SUBSCRIPTION, f"at most {MAX_SUBSCRIPTION}"),
         *((name, state[name] != 0, "must be 0 before the first interval") for name in _FRESH),
     )
     for name, wrong, remedy in rules:

@@ -20,9 +20,9 @@ from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.keccak import keccak
 from offchain.market.rules import Clears, Market, Outcome, apply_rules
+from offchain.metering import ReadingTable
 from offchain.orders.table import OrderTable
-from offchain.records import BUS, KIND_ALLOCATION, KIND_ORDER, KIND_STATE
-from offchain.units import PPB
+from offchain.records import BUS, KIND_ALLOCATION, KIND_ORDER, KIND_READING, KIND_STATE
 
 SALT_KEY_BYTES = 32
 
@@ -71,6 +71,7 @@ class Interval:
         certificate: packed, posted with it.
         bundle: what is published.
         orders_tree: over the orders.
+        readings_tree: over the readings that were settled.
         bus_trees: over each bus's participants.
         upper_tree: over the buses.
         before: the market before the interval.
@@ -86,6 +87,7 @@ class Interval:
     certificate: bytes
     bundle: bytes
     orders_tree: PlainTree
+    readings_tree: PlainTree
     bus_trees: BusTrees
     upper_tree: UpperTree
     before: MarketState
@@ -104,6 +106,7 @@ def clear_interval(
     salt_key: bytes,
     clearer: Clears,
     *,
+    readings: ReadingTable | None = None,
     forced_cursor: int | None = None,
 ) -> Interval:
     """Clear, settle and commit one interval.
@@ -114,6 +117,8 @@ def clear_interval(
         seed: of the draw, 32 bytes.
         salt_key: secret of this interval's salts, 32 bytes.
         clearer: of the market's grid.
+        readings: records.READING of the interval whose imbalance this one settles, signatures
+            checked; none if not given.
         forced_cursor: how many forced orders have been taken up by this interval; as before if
             not given.
 
@@ -128,7 +133,7 @@ def clear_interval(
             f"forced_cursor: {cursor} after {state.forced_cursor}; forced orders are taken up in "
             "the order of filing, so the cursor only rises"
         )
-    outcome = apply_rules(state.market, orders, seed, clearer)
+    outcome = apply_rules(state.market, orders, seed, clearer, readings)
     return commit(replace(state, forced_cursor=cursor), outcome, orders, seed, salt_key)
 
 
@@ -145,6 +150,7 @@ def commit(
     table["salt"] = record_salts(salt_key, KIND_STATE, index)
     state_tree = PlainTree.of_table(KIND_STATE, table, n)
     orders_tree = PlainTree.of_table(KIND_ORDER, orders, n)
+    readings_tree = PlainTree.of_table(KIND_READING, outcome.readings, n)
     bus_trees = BusTrees.of(market.shape.layout, allocation, salt_key)
     buses = _buses(outcome, bus_trees)
     upper_tree = UpperTree.of(market.shape.layout, buses)
@@ -160,6 +166,7 @@ def commit(
             "state": table,
             "contracts": market.contracts,
             "shares": market.shares,
+            "readings": outcome.readings,
         },
         certificate=certificate,
     )
@@ -173,7 +180,7 @@ def commit(
         state_root=state_tree.root,
         contracts_root=before.contracts_tree.root,
         bus_vector_hash=bus_vector_hash(certificate, injections),
-        meter_root=NO_READINGS_ROOT,
+        meter_root=readings_tree.root if market.measured_interval else NO_READINGS_ROOT,
         shares_root=before.shares_tree.root,
         policy_hash=market.policy.hash(),
         grid_version=before.grid_version,
@@ -187,7 +194,7 @@ def commit(
         debit_sum=sums["debit"],
         pot=outcome.payments.pot,
         shortfall=outcome.payments.shortfall,
-        imbalance_scale_ppb=PPB,
+        imbalance_scale_ppb=outcome.corrections.scale_ppb,
         forced_cursor=before.forced_cursor,
     )
     header_hash = header.hash(before.domain.hash(), before.header_hash)
@@ -207,6 +214,7 @@ def commit(
         certificate=certificate,
         bundle=write_bundle(body, header),
         orders_tree=orders_tree,
+        readings_tree=readings_tree,
         bus_trees=bus_trees,
         upper_tree=upper_tree,
         before=before,

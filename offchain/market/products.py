@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,8 @@ from offchain.errors import InputError
 from offchain.orders.deferrable import Request
 from offchain.units import MAX_ORDER_WH, PPB, Int64Array, unsigned
 
-#: Registration number of the community reserve, which receives the fees.
-RESERVE = 0
+#: The highest fee of an interval, micro.
+MAX_SUBSCRIPTION: Final = 2**40
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Product:
             "rate_wh": MAX_ORDER_WH,
             "demand_cap_wh": MAX_ORDER_WH,
             "window": 2**32 - 1,
-            "subscription": 2**40,
+            "subscription": MAX_SUBSCRIPTION,
         }
         for name, highest in bounds.items():
             unsigned(f"product {self.name}.{name}", getattr(self, name), highest)
@@ -82,12 +83,14 @@ class ContractColumns:
         fstar_ppb: target share.
         rate_wh: contracted rate, Wh per interval.
         demand_cap_wh: most that may be asked in an interval.
+        subscription: fee of an interval, micro, to the community reserve.
     """
 
     rank: Int64Array
     fstar_ppb: Int64Array
     rate_wh: Int64Array
     demand_cap_wh: Int64Array
+    subscription: Int64Array
 
 
 def contract_columns(products: Sequence[Product], choice: npt.ArrayLike) -> ContractColumns:
@@ -106,28 +109,8 @@ def contract_columns(products: Sequence[Product], choice: npt.ArrayLike) -> Cont
         values = np.array([getattr(product, name) for product in products] + [0], dtype=np.int64)
         return values[chosen]
 
-    names = ("rank", "fstar_ppb", "rate_wh", "demand_cap_wh")
+    names = ("rank", "fstar_ppb", "rate_wh", "demand_cap_wh", "subscription")
     return ContractColumns(*(column(name) for name in names))
-
-
-def subscriptions(
-    products: Sequence[Product], choice: npt.ArrayLike, intervals: int
-) -> tuple[Int64Array, Int64Array]:
-    """The fees of a period; what is paid is what the community reserve receives.
-
-    Args:
-        products: the price list.
-        choice: n positions in it; -1 for who buys nothing.
-        intervals: length of the period.
-
-    Returns:
-        Credit and debit of each, int64[n], micro; their sums are equal.
-    """
-    fees = np.array([product.subscription for product in products] + [0], dtype=np.int64)
-    debit = fees[_chosen(products, choice)] * intervals
-    credit = np.zeros_like(debit)
-    credit[RESERVE] = debit.sum()
-    return credit, debit
 
 
 def _chosen(products: Sequence[Product], choice: npt.ArrayLike) -> npt.NDArray[np.intp]:

@@ -18,6 +18,15 @@ from offchain.fairness.draw import draw
 from offchain.fairness.key import keys_ticks
 from offchain.fairness.state import next_deficits, next_memories
 from offchain.grid.model import Grid
+from offchain.metering import (
+    Corrections,
+    ReadingTable,
+    check_readings,
+    correct,
+    deviations,
+    no_readings,
+)
+from offchain.metering.imbalance import imbalance
 from offchain.orders.table import (
     ORDERS_PER_PARTICIPANT,
     OrderTable,
@@ -29,7 +38,7 @@ from offchain.orders.table import (
 )
 from offchain.policy import Policy
 from offchain.pricing import LayerIndex, Tightness, price_ticks, tightness
-from offchain.records import ALLOCATION, SIDES, STATE
+from offchain.records import ALLOCATION, RESERVE, SIDES, STATE
 from offchain.settlement import Payments, settle
 from offchain.units import Int64Array
 
@@ -88,6 +97,8 @@ class Market:
         shares: records.SHARE[N].
         state: records.STATE[N].
         shape: what follows from grid and contracts.
+        past: records.ALLOCATION[N] of the last intervals whose readings are not settled yet, the
+            oldest first; at most ``policy.meter_lag`` of them.
     """
 
     interval: int
@@ -97,6 +108,13 @@ class Market:
     shares: Table
     state: Table
     shape: Shape
+    past: tuple[Table, ...] = ()
+
+    @property
+    def measured_interval(self) -> int:
+        """The interval whose readings the next one settles; 0 where it settles none."""
+        lag = self.policy.meter_lag
+        return max(0, self.interval + 1 - lag) if lag else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +131,8 @@ class Outcome:
         tightness: of layers and buses.
         bus_price_ticks: int64[n].
         payments: N rows.
+        corrections: N rows.
+        readings: records.READING that were settled.
         allocation: records.ALLOCATION[N], without salts.
         market: the market after the interval, its state without salts.
     """
@@ -124,6 +144,8 @@ class Outcome:
     tightness: Tightness
     bus_price_ticks: Int64Array
     payments: Payments
+    corrections: Corrections
+    readings: ReadingTable
     allocation: Table
     market: Market
 
@@ -135,7 +157,13 @@ class Outcome:
         return essential + flexible
 
 
-def apply_rules(market: Market, orders: OrderTable, seed: bytes, clearer: Clears) -> Outcome:
+def apply_rules(
+    market: Market,
+    orders: OrderTable,
+    seed: bytes,
+    clearer: Clears,
+    readings: ReadingTable | None = None,
+) -> Outcome:
     """Clear, price and settle one interval.
 
     Args:
@@ -144,6 +172,8 @@ def apply_rules(market: Market, orders: OrderTable, seed: bytes, clearer: Clears
             caller's to check (``offchain.orders.signing``).
         seed: of the interval's draw, 32 bytes.
         clearer: of the market's grid.
+        readings: records.READING of ``market.measured_interval``, one row at most per participant,
+            ascending; none if not given. Signatures are the caller's to check.
 
     Returns:
         Everything that follows; ``market`` itself is not changed.
@@ -158,6 +188,8 @@ def apply_rules(market: Market, orders: OrderTable, seed: bytes, clearer: Clears
     state = {name: before[name].astype(np.int64) for name in _SIGNED}
     interval = market.interval + 1
     check_orders(orders, interval, state["demand_cap_wh"], state["supply_cap_wh"], policy)
+    readings = no_readings() if readings is None else readings
+    check_readings(readings, market.measured_interval, len(before))
     quantities = spread(orders, len(before))
     key = keys_ticks(
         policy,
@@ -193,8 +225,13 @@ def apply_rules(market: Market, orders: OrderTable, seed: bytes, clearer: Clears
         market.shares["share_ppb"].astype(np.int64),
         policy.p_hi_ticks,
     )
-    allocation = _allocation(market, columns, x, key, price, payments)
-    after = _next_state(before, state, policy.beta_ppb, quantities.flexible_wh, x[:, 1], payments)
+    corrections = _corrections(market, state, readings, payments)
+    allocation = _allocation(market, columns, x, key, price, payments, corrections)
+    after = _next_state(
+        before, state, policy.beta_ppb, quantities.flexible_wh, x[:, 1], payments, corrections
+    )
+    unsettled = (*market.past, allocation)
+    past = unsettled[max(0, len(unsettled) - policy.meter_lag) :]
     return Outcome(
         quantities=quantities,
         key_ticks=key,
@@ -203,11 +240,23 @@ def apply_rules(market: Market, orders: OrderTable, seed: bytes, clearer: Clears
         tightness=tight,
         bus_price_ticks=bus_price,
         payments=payments,
+        corrections=corrections,
+        readings=readings,
         allocation=allocation,
-        market=replace(market, interval=interval, state=after),
+        market=replace(market, interval=interval, state=after, past=past),
     )
 
 
+#: State fields that a contract fixes: no interval changes them.
+CONTRACT_FIELDS = (
+    "index",
+    "rank",
+    "fstar_ppb",
+    "rate_wh",
+    "demand_cap_wh",
+    "supply_cap_wh",
+    "subscription",
+)
 #: State fields that fit int64 and are computed with.
 _SIGNED = (
     "rank",
@@ -219,6 +268,7 @@ _SIGNED = (
     "credit",
     "debit",
     "peak",
+    "subscription",
 )
 
 
@@ -230,6 +280,22 @@ def per_bus(layout: Layout, column: Int64Array) -> Int64Array:
     return sums
 
 
+def _corrections(
+    market: Market, state: dict[str, Int64Array], readings: ReadingTable, payments: Payments
+) -> Corrections:
+    """The fees of the interval, and the imbalance of the one whose readings it settles."""
+    subscription, policy = state["subscription"], market.policy
+    debit = credit = np.zeros_like(subscription)
+    if market.measured_interval:
+        measured = market.past[0]
+        deviation = deviations(measured, readings, state["demand_cap_wh"], state["supply_cap_wh"])
+        debit, credit = imbalance(policy, measured, deviation)
+    held = (int(state["credit"][RESERVE]), int(state["debit"][RESERVE]))
+    reserve = (*held, int(state["peak"][RESERVE]))
+    other = int(payments.credit[RESERVE]) - int(payments.debit[RESERVE])
+    return correct(policy, subscription, debit, credit, reserve, other)
+
+
 def _allocation(
     market: Market,
     columns: RampColumns,
@@ -237,6 +303,7 @@ def _allocation(
     key_ticks: Int64Array,
     price_ticks: Int64Array,
     payments: Payments,
+    corrections: Corrections,
 ) -> Table:
     table = np.zeros(len(x_wh), dtype=ALLOCATION)
     table["index"], table["interval"] = market.contracts["index"], market.interval + 1
@@ -254,6 +321,8 @@ def _allocation(
     table["key_ticks"], table["price_ticks"] = key_ticks, price_ticks
     table["energy_cost"], table["supply_pay"] = payments.energy_cost, payments.supply_pay
     table["pot_share"], table["shortfall"] = payments.pot_share, payments.shortfall_part
+    for name in ("subscription", "imbalance_debit", "imbalance_credit"):
+        table[name] = getattr(corrections, name)
     return table
 
 
@@ -264,10 +333,11 @@ def _next_state(
     requested_wh: Int64Array,
     served_wh: Int64Array,
     payments: Payments,
+    corrections: Corrections,
 ) -> Table:
     """The state after an interval; contract fields stay as they were, salts are left empty."""
     after = np.zeros(len(before), dtype=STATE)
-    for name in ("index", "rank", "fstar_ppb", "rate_wh", "demand_cap_wh", "supply_cap_wh"):
+    for name in CONTRACT_FIELDS:
         after[name] = before[name]
     fstar = signed["fstar_ppb"]
     after["memory_ppb"] = next_memories(
@@ -276,7 +346,8 @@ def _next_state(
     after["deficit_hi"], after["deficit_lo"] = next_deficits(
         before["deficit_hi"], before["deficit_lo"], fstar, requested_wh, served_wh
     )
-    credit, debit = signed["credit"] + payments.credit, signed["debit"] + payments.debit
+    credit = signed["credit"] + payments.credit + corrections.credit
+    debit = signed["debit"] + payments.debit + corrections.debit
     after["credit"], after["debit"] = credit, debit
     after["peak"] = np.maximum(signed["peak"], credit - debit)
     return after

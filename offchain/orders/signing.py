@@ -7,6 +7,7 @@ version "1", chainId, verifyingContract = ledger, salt = marketId)`` (docs/proto
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -67,12 +68,26 @@ def domain_separator(chain_id: int, ledger: bytes, market_id: bytes) -> bytes:
 
 def digests(separator: bytes, orders: OrderTable) -> list[bytes]:
     """What the owners sign: the EIP-712 digest of each row, 32 bytes each."""
-    words = np.zeros((len(orders), 1 + len(_FIELDS), _WORD), dtype=np.uint8)
-    words[:, 0] = np.frombuffer(_ORDER_TYPE, dtype=np.uint8)
-    for at, name in enumerate(_FIELDS, start=1):
-        values = np.ascontiguousarray(orders[name]).astype(">u4")
+    return struct_digests(separator, _ORDER_TYPE, orders, _FIELDS)
+
+
+def struct_digests(
+    separator: bytes, type_hash: bytes, table: npt.NDArray[np.void], fields: Sequence[str]
+) -> list[bytes]:
+    """The EIP-712 digest of each row of a table, 32 bytes each.
+
+    Args:
+        separator: the market's domain separator.
+        type_hash: hash of the struct's type.
+        table: records of k rows.
+        fields: those that are signed, in the type's order, all uint32.
+    """
+    words = np.zeros((len(table), 1 + len(fields), _WORD), dtype=np.uint8)
+    words[:, 0] = np.frombuffer(type_hash, dtype=np.uint8)
+    for at, name in enumerate(fields, start=1):
+        values = np.ascontiguousarray(table[name]).astype(">u4")
         words[:, at, -4:] = values.view(np.uint8).reshape(-1, 4)
-    structs = keccak_rows(words.reshape(len(orders), _WORD * (1 + len(_FIELDS))))
+    structs = keccak_rows(words.reshape(len(table), _WORD * (1 + len(fields))))
     head = b"\x19\x01" + separator
     return [keccak(head + struct.tobytes()) for struct in structs]
 
@@ -84,8 +99,15 @@ def address(key: PublicKey) -> bytes:
 
 def signed(orders: OrderTable, keys: list[PrivateKey], separator: bytes) -> OrderTable:
     """A copy of the table with row i signed by ``keys[i]``."""
-    result = orders.copy()
-    for row, (key, digest) in enumerate(zip(keys, digests(separator, orders), strict=True)):
+    return with_signatures(orders, keys, digests(separator, orders))
+
+
+def with_signatures(
+    table: npt.NDArray[np.void], keys: Sequence[PrivateKey], digests: Sequence[bytes]
+) -> npt.NDArray[np.void]:
+    """A copy of a table of signed records with ``digests[i]`` signed by ``keys[i]``."""
+    result = table.copy()
+    for row, (key, digest) in enumerate(zip(keys, digests, strict=True)):
         signature = key.sign_recoverable(digest, hasher=None)
         result["r"][row] = np.void(signature[:32])
         result["s"][row] = np.void(signature[32:64])

@@ -35,6 +35,7 @@ from offchain.records import (
     KIND_ALLOCATION,
     KIND_CONTRACT,
     KIND_ORDER,
+    KIND_READING,
     KIND_SHARE,
     KIND_STATE,
     wire,
@@ -177,6 +178,7 @@ class Claim:
         depth: of the trees over registration numbers.
         known: preimages of what was committed.
         facts: what the chain says besides.
+        measured: the interval whose readings this one settles; None if none, or not known.
     """
 
     previous_hash: bytes
@@ -186,6 +188,7 @@ class Claim:
     depth: int
     known: Preimages = field(repr=False)
     facts: ChainFacts = field(repr=False)
+    measured: Claim | None = field(default=None, repr=False)
     _leaves: dict[bytes, dict[int, LeafEvidence]] = field(default_factory=dict, repr=False)
 
     @property
@@ -287,7 +290,12 @@ class Claim:
 
 
 def open_claim(
-    bundle: Bundle, pre_state: Table, policy: Policy, grid: Grid, facts: ChainFacts
+    bundle: Bundle,
+    pre_state: Table,
+    policy: Policy,
+    grid: Grid,
+    facts: ChainFacts,
+    measured: Claim | None = None,
 ) -> Claim:
     """Open a posted interval from its bundle.
 
@@ -297,6 +305,7 @@ def open_claim(
         policy: Of the market.
         grid: Of the header's version.
         facts: What the chain says besides.
+        measured: The interval whose readings it settles, opened likewise.
     """
     known, n = Preimages(), len(pre_state)
     depth = depth_of(n)
@@ -306,6 +315,7 @@ def open_claim(
         (KIND_STATE, bundle.state),
         (KIND_CONTRACT, bundle.contracts),
         (KIND_SHARE, bundle.shares),
+        (KIND_READING, bundle.readings),
     ):
         leaves = [b""] * n
         for index, leaf in zip(table["index"].tolist(), leaf_preimages(kind, table), strict=True):
@@ -314,7 +324,7 @@ def open_claim(
         known.plain(leaves, depth)
     _open_vectors(known, bundle, grid)
     _open_allocation(known, bundle, policy, grid)
-    return Claim(bundle.previous_hash, bundle.header, policy, grid, depth, known, facts)
+    return Claim(bundle.previous_hash, bundle.header, policy, grid, depth, known, facts, measured)
 
 
 def leaf_preimages(kind: int, table: Table) -> list[bytes]:

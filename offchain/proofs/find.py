@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from offchain.audit.findings import Rule
-from offchain.proofs import buses, lines, orders
+from offchain.proofs import buses, lines, meters, orders
 from offchain.proofs.claim import Claim
 from offchain.proofs.lines import Arguments, Shown
 
@@ -38,6 +38,10 @@ FAULTS: Final[dict[str, Callable[[Claim], Iterator[Shown]]]] = {
     "forcedIgnored": orders.forced_ignored,
     "forcedCursor": orders.forced_cursor,
     "overdrawn": orders.overdrawn,
+    "subscription": meters.subscription,
+    "meterReading": meters.meter_reading,
+    "imbalance": meters.imbalance_lines,
+    "reserve": meters.reserve,
 }
 
 #: The rules of the audit that each function answers; where a whole tree is unlike the rules' one,
@@ -67,6 +71,10 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     "forcedIgnored": (Rule.FORCED,),
     "forcedCursor": (Rule.FORCED,),
     "overdrawn": (Rule.OVERDRAWN,),
+    "subscription": (Rule.SUBSCRIPTION,),
+    "meterReading": (Rule.METER,),
+    "imbalance": (Rule.IMBALANCE,),
+    "reserve": (Rule.RESERVE, Rule.IMBALANCE),
 }
 
 

@@ -17,7 +17,7 @@ from offchain.keccak import keccak
 from offchain.policy import Policy
 from offchain.proofs.claim import AllocationEvidence, Claim, Row, slot_evidence
 from offchain.proofs.preimages import UndisclosedError
-from offchain.records import CONTRACT, ORDER, SHARE, SIDES, STATE, wire
+from offchain.records import CONTRACT, ORDER, RESERVE, SHARE, SIDES, STATE, wire
 from offchain.units import PPB, WH_TICKS_PER_MICRO
 
 Arguments = tuple[object, ...]
@@ -31,6 +31,7 @@ _CONTRACT_FIELDS: Final = (
     "rate_wh",
     "demand_cap_wh",
     "supply_cap_wh",
+    "subscription",
 )
 _ORDER: Final = wire(ORDER)
 _STATE: Final = wire(STATE)
@@ -157,8 +158,13 @@ def shortfall(claim: Claim) -> Iterator[Shown]:
     """A part of the shortfall is not in proportion to the headroom."""
     header, policy = claim.header, claim.policy
     missing = header.shortfall
+    reserve = next((line for line in claim.lines if line.index == RESERVE), None)
+    if reserve is None:
+        return
+    own = ints(reserve.row)
+    others = missing + own["imbalance_credit"] + own["imbalance_debit"]
     all_headroom = policy.p_hi_ticks * header.served // WH_TICKS_PER_MICRO - max(
-        header.debit_sum - missing, 0
+        header.debit_sum - others, 0
     )
     for line in claim.lines:
         a = ints(line.row)
@@ -172,7 +178,7 @@ def shortfall(claim: Claim) -> Iterator[Shown]:
                 or all_headroom <= 0
                 or not is_part(a["shortfall"], missing, headroom, all_headroom)
             )
-        yield (line.evidence, policy.packed()), wrong
+        yield (line.evidence, reserve.evidence, policy.packed()), wrong
 
 
 def is_part(part: int, amount: int, weight: int, total: int) -> bool:
@@ -203,8 +209,10 @@ def _follows(
     wanted["memory_ppb"] = next_memory(before["memory_ppb"], fstar, policy.beta_ppb, q, x)
     deficit = next_deficit(join(before["deficit_hi"], before["deficit_lo"]), fstar, q, x)
     wanted["deficit_hi"], wanted["deficit_lo"] = divmod(deficit, 2**64)
-    wanted["credit"] = before["credit"] + a["supply_pay"] + a["pot_share"]
-    wanted["debit"] = before["debit"] + a["energy_cost"] + a["shortfall"]
+    gained = ("supply_pay", "pot_share", "imbalance_credit")
+    spent = ("energy_cost", "shortfall", "subscription", "imbalance_debit")
+    wanted["credit"] = before["credit"] + sum(a[name] for name in gained)
+    wanted["debit"] = before["debit"] + sum(a[name] for name in spent)
     wanted["peak"] = max(before["peak"], wanted["credit"] - wanted["debit"])
     return wanted == after
 

@@ -30,6 +30,7 @@ def published_claim(market: PublishedMarket, read: ReadBundle, interval: int) ->
             f"interval: {interval} has no header that stands; give 1 ... {len(market.headers)}"
         )
     genesis = read_genesis(_read(read, GENESIS))
+    policy = Policy.unpack(genesis.policy)
     bundle = open_bundle(market.headers[interval - 1], _read(read, interval))
     before = genesis.state
     if interval > 1:
@@ -43,7 +44,14 @@ def published_claim(market: PublishedMarket, read: ReadBundle, interval: int) ->
         forced=market.forced,
     )
     grid = unpack(market.grids[version])
-    return open_claim(bundle, before, Policy.unpack(genesis.policy), grid, facts)
+    measured = None
+    if 0 < policy.meter_lag < interval:
+        # Only its lines are opened, so the state before it is not asked for.
+        posted = market.headers[interval - policy.meter_lag - 1]
+        then = open_bundle(posted, _read(read, interval - policy.meter_lag))
+        then_grid = unpack(market.grids[then.header.grid_version])
+        measured = open_claim(then, then.state, policy, then_grid, facts)
+    return open_claim(bundle, before, policy, grid, facts, measured)
 
 
 def collateral(market: PublishedMarket, interval: int) -> dict[int, int]:

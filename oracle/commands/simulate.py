@@ -20,6 +20,7 @@ from offchain.mechanisms.tally import BillTally
 from offchain.mechanisms.tariffs import TARIFF_NAMES, tariff
 from offchain.policy import DEFAULT_POLICY
 from offchain.units import MICRO_PER_CURRENCY, TICKS_PER_PRICE, WH_TICKS_PER_MICRO
+from oracle.plain import plain
 from oracle.scenario import ScenarioConfig, draw_scenario
 from oracle.simulate import Market, Run
 from oracle.simulate import simulate as run_market
@@ -126,7 +127,7 @@ def _json(runs: list[Run], assumptions: dict[str, object]) -> dict[str, object]:
         "certified": sum(run.tally.certified for run in runs),
         "intervals": sum(run.tally.intervals for run in runs),
         "scenario": json.loads(json.dumps(assumptions, default=str)),
-        "policy": asdict(DEFAULT_POLICY),
+        "policy": plain(DEFAULT_POLICY),
         "runs": [run.report() for run in runs],
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from offchain.errors import InputError
@@ -15,6 +15,7 @@ from offchain.units import PPB
 from oracle.evidence.asking import Asking
 from oracle.evidence.config import MEMORY_ONLY, EvidenceConfig
 from oracle.evidence.record import Span
+from oracle.plain import plain
 from oracle.study import StudyConfig
 
 #: Raised whenever what is measured changes, so that older results are not taken for new ones.
@@ -109,7 +110,7 @@ Job = MarketJob | TriggerJob | OperatorJob
 
 def key(job: Job) -> str:
     """The name of a job's result: 40 hexadecimal digits of a hash of all that it depends on."""
-    text = json.dumps([FORMAT, type(job).__name__, asdict(job)], sort_keys=True)
+    text = json.dumps([FORMAT, type(job).__name__, plain(job)], sort_keys=True)
     return keccak(text.encode())[:20].hex()
 
 
@@ -304,4 +305,4 @@ class _Planner:
 
 def described(job: Job) -> dict[str, Any]:
     """A job as it is written next to its result."""
-    return {"kind": type(job).__name__, "key": key(job), **json.loads(json.dumps(asdict(job)))}
+    return {"kind": type(job).__name__, "key": key(job), **json.loads(json.dumps(plain(job)))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from oracle.evidence.config import MEMORY_ONLY, EvidenceConfig
 from oracle.evidence.jobs import Job, MarketJob, plan
 from oracle.evidence.readings import reduction, weak_bus
 from oracle.evidence.runner import Result
+from oracle.plain import plain
 
 FORMAT: Final = 1
 _PERMILLE: Final = 1000
@@ -61,7 +62,7 @@ def summarise(config: EvidenceConfig, results: Results, evm: list[Row], quick: b
     return {
         "format": FORMAT,
         "quick": quick,
-        "config": asdict(config),
+        "config": plain(config),
         "run": {
             "scenarios": len(results.all),
             "scenarios_planned": len(planned),

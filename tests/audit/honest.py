@@ -21,10 +21,22 @@ from offchain.policy import DEFAULT_POLICY
 from offchain.records import SHARE
 from offchain.settlement import apportion
 from offchain.units import PPB
+from oracle.meters import Meters
 from oracle.scenario import ScenarioConfig, draw_scenario
 
 CONFIG = ScenarioConfig(participants=15, intervals=6, seed=3)
 """Short of supply in interval 3."""
+
+METER_KEY = PrivateKey(bytes(development_key("meter", 0).key))
+POLICY = replace(
+    DEFAULT_POLICY,
+    meter_lag=1,
+    reserve_micro=10_000_000,
+    meter_operator=bytes.fromhex(development_key("meter", 0).address[2:]),
+)
+"""Each interval settles the readings of the one before it."""
+
+METERS = Meters(CONFIG.seed, METER_KEY, missing_permille=100)
 
 DEPOSIT_MICRO = 10**9
 
@@ -91,13 +103,14 @@ def honest_market(intervals: int = 3) -> Honest:
         scenario.rate_wh,
         scenario.demand_cap_wh,
         scenario.supply_cap_wh,
+        np.where(np.arange(n) > 0, 1_000, 0),
     )
     shares = np.zeros(n, dtype=SHARE)
     shares["index"] = np.arange(n)
     shares["share_ppb"] = apportion(PPB, scenario.supply_cap_wh)
     grid = scenario.network.grid
     start = genesis(
-        policy=DEFAULT_POLICY,
+        policy=POLICY,
         grid=grid,
         contracts=contracts,
         state=state,
@@ -109,7 +122,7 @@ def honest_market(intervals: int = 3) -> Honest:
     )
     keys = tuple(PrivateKey(bytes(account.key)) for account in accounts)
     clearer = Clearer(grid)
-    market, done = start.state, []
+    market, done = start.state, list[Interval]()
     for number in range(1, intervals + 1):
         row = number - 1
         quantities = Quantities(
@@ -120,11 +133,16 @@ def honest_market(intervals: int = 3) -> Honest:
         )
         orders = orders_from_columns(np.arange(n), quantities, seq=number)
         orders = sign(market, keys, orders)
-        done.append(clear_interval(market, orders, seed_of(number), salt_of(number), clearer))
+        readings = METERS.read(done[-1].allocation, separator_of(market)) if done else None
+        done.append(
+            clear_interval(
+                market, orders, seed_of(number), salt_of(number), clearer, readings=readings
+            )
+        )
         market = done[-1].state
     published = PublishedMarket(
         domain=market.domain,
-        policy_hash=DEFAULT_POLICY.hash(),
+        policy_hash=POLICY.hash(),
         shares_root=start.state.shares_tree.root,
         genesis_hash=start.state.header_hash,
         grids={1: grid.packed()},
@@ -141,9 +159,13 @@ def honest_market(intervals: int = 3) -> Honest:
 
 def sign(market: MarketState, keys: tuple[PrivateKey, ...], orders: OrderTable) -> OrderTable:
     """Orders signed by the owners of their rows."""
+    return signed(orders, [keys[index] for index in orders["index"]], separator_of(market))
+
+
+def separator_of(market: MarketState) -> bytes:
+    """What everything signed in a market is bound to."""
     domain = market.domain
-    separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
-    return signed(orders, [keys[index] for index in orders["index"]], separator)
+    return domain_separator(domain.chain_id, domain.ledger, domain.market_id)
 
 
 def with_header(interval: Interval, header: Header) -> Interval:

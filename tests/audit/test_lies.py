@@ -14,14 +14,17 @@ from offchain.clearing.certificate import Certificate
 from offchain.commitment.hashing import packed_rows
 from offchain.market import Interval, MarketState
 from offchain.market.interval import commit
-from offchain.market.rules import Outcome
+from offchain.market.rules import Outcome, Table
+from offchain.metering.readings import signed_readings
 from offchain.orders.table import OrderTable
 from tests.audit.honest import (
     DEPOSIT_MICRO,
+    METER_KEY,
     Honest,
     honest_market,
     posted,
     salt_of,
+    separator_of,
     sign,
     with_header,
 )
@@ -128,6 +131,9 @@ def test_the_truth_told_again_is_the_truth(honest: Honest) -> None:
         ("supply_pay", STATION, Rule.PAYMENT),
         ("pot_share", STATION, Rule.POT),
         ("shortfall", CONSUMER, Rule.SHORTFALL),
+        ("subscription", CONSUMER, Rule.SUBSCRIPTION),
+        ("imbalance_debit", CONSUMER, Rule.IMBALANCE),
+        ("imbalance_credit", STATION, Rule.IMBALANCE),
     ],
 )
 def test_a_false_allocation_is_named_with_both_numbers(
@@ -173,6 +179,7 @@ def test_an_allocation_outside_its_bracket_is_named(honest: Honest, side: str) -
         ("rate_wh", Rule.CONTRACT),
         ("demand_cap_wh", Rule.CONTRACT),
         ("supply_cap_wh", Rule.CONTRACT),
+        ("subscription", Rule.CONTRACT),
     ],
 )
 def test_a_false_state_is_named(honest: Honest, name: str, rule: Rule) -> None:
@@ -205,7 +212,7 @@ def test_a_false_state_is_named(honest: Honest, name: str, rule: Rule) -> None:
         ("debit_sum", 1, Rule.TOTALS),
         ("pot", 1, Rule.TOTALS),
         ("shortfall", 1, Rule.TOTALS),
-        ("imbalance_scale_ppb", 1, Rule.METER),
+        ("imbalance_scale_ppb", 1, Rule.RESERVE),
         ("forced_cursor", 1, Rule.FORCED),
     ],
 )
@@ -288,6 +295,47 @@ def test_another_seed_than_the_chain_s_is_named(honest: Honest) -> None:
     lie = retold(honest, seed=b"\7" * 32)
     assert fault(honest, lie, Rule.INPUTS).where == "the seed"
     assert fault(honest, lie, Rule.KEY).where.startswith("flexible_pa_ticks")
+
+
+def changed_readings(change: Callable[[Table], Table]) -> Callable[[Outcome], Outcome]:
+    """Settle as before, and publish other readings."""
+
+    def apply(outcome: Outcome) -> Outcome:
+        return replace(outcome, readings=change(outcome.readings.copy()))
+
+    return apply
+
+
+def test_a_reading_that_the_metering_operator_did_not_sign_is_named(honest: Honest) -> None:
+    def lower(readings: Table) -> Table:
+        readings["consumed_wh"][4] -= 1
+        return readings
+
+    found = fault(honest, retold(honest, outcome=changed_readings(lower)), Rule.METER)
+    who = honest.intervals[-1].outcome.readings["index"][4]
+    assert found.where == f"the signature of reading {who}"
+
+
+def test_a_reading_of_another_interval_is_named(honest: Honest) -> None:
+    def delay(readings: Table) -> Table:
+        readings["interval"] += 1
+        key, market = METER_KEY, honest.intervals[-1].before
+        return signed_readings(readings, key, separator_of(market))
+
+    found = fault(honest, retold(honest, outcome=changed_readings(delay)), Rule.METER)
+    assert found.where == "interval of reading in row 0"
+
+
+def test_who_leaves_out_a_station_s_reading_and_lets_it_keep_its_pay_is_told(
+    honest: Honest,
+) -> None:
+    station = int(np.argmax(honest.intervals[-2].allocation["supply_x_wh"]))
+
+    def drop(readings: Table) -> Table:
+        return readings[readings["index"] != station]
+
+    found = fault(honest, retold(honest, outcome=changed_readings(drop)), Rule.IMBALANCE)
+    assert found.where == f"imbalance_debit of allocation of participant {station}"
 
 
 def test_a_number_too_large_to_calculate_with_is_named(honest: Honest) -> None:

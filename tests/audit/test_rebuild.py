@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offchain.audit.rebuild import bus_prices, next_fairness, payments, ramp_ends, split
+from offchain.audit.rebuild import (
+    Payments,
+    bus_prices,
+    corrections,
+    ints,
+    next_fairness,
+    payments,
+    ramp_ends,
+    split,
+)
 from offchain.fairness.draw import draw
 from offchain.fairness.key import key_ticks
 from offchain.fairness.state import next_deficit, next_memory
 from offchain.grid.holarchy import Holarchy, Layer
-from offchain.policy import DEFAULT_POLICY, Policy
+from offchain.metering import correct, deviations
+from offchain.metering.imbalance import imbalance
+from offchain.metering.readings import readings_from_columns
+from offchain.policy import DEFAULT_POLICY, PRICE_CURVES, Policy
 from offchain.pricing import LayerIndex, price_ticks, tightness
-from offchain.records import STATE
+from offchain.records import ALLOCATION, STATE
 from offchain.settlement import settle
 from offchain.units import MAX_ORDER_WH, PPB
 
@@ -101,8 +115,10 @@ HOLARCHY = Holarchy(
 )
 def test_prices_are_the_market_s(requested: list[int], offered: list[int]) -> None:
     tight = tightness(LayerIndex.of(HOLARCHY), column(*requested), column(*offered))
-    theirs = price_ticks(DEFAULT_POLICY, tight.bus_ppb)
-    assert bus_prices(DEFAULT_POLICY, HOLARCHY, requested, offered).tolist() == theirs.tolist()
+    for curve in range(len(PRICE_CURVES)):
+        policy = replace(DEFAULT_POLICY, price_curve=curve)
+        theirs = price_ticks(policy, tight.bus_ppb)
+        assert bus_prices(policy, HOLARCHY, requested, offered).tolist() == theirs.tolist()
 
 
 def test_the_tightest_layer_sets_the_price() -> None:
@@ -127,3 +143,40 @@ def test_what_is_shared_goes_to_the_largest_remainders(
 ) -> None:
     """5 in proportion to 3 and 7 is 1.5 and 3.5: of equal remainders the lower index gains."""
     assert split(amount, weights).tolist() == parts
+
+
+@given(st.integers(0, 2**32), st.integers(2, 9), st.booleans(), st.integers(0, 10**6))
+def test_what_is_settled_with_the_reserve_is_the_market_s(
+    seed: int, n: int, metered: bool, reserve_micro: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    policy = replace(
+        DEFAULT_POLICY, meter_lag=1, meter_operator=b"\1" * 20, reserve_micro=reserve_micro
+    )
+    state = np.zeros(n, dtype=STATE)
+    measured = np.zeros(n, dtype=ALLOCATION)
+    for name in ("demand_cap_wh", "supply_cap_wh", "subscription"):
+        state[name] = rng.integers(0, 3000, n)
+    state["credit"], state["debit"] = rng.integers(0, 10**6, n), rng.integers(0, 10**6, n)
+    state["peak"] = np.maximum(0, state["credit"].astype(int) - state["debit"].astype(int))
+    for name in ("essential_x_wh", "flexible_x_wh", "supply_x_wh"):
+        measured[name] = rng.integers(0, 3000, n)
+    measured["price_ticks"] = rng.integers(50_000, 300_001, n)
+    measured["supply_pa_ticks"] = rng.integers(0, 250_001, n)
+    index = np.flatnonzero(rng.random(n) < 0.7)
+    readings = readings_from_columns(index, 1, *rng.integers(0, 6000, (2, len(index))))
+    cost, pay, pot, short = rng.integers(0, 1000, (4, n))
+    money = Payments(cost, pay, pot, short, 0, 0)
+    found = corrections(policy, state, measured if metered else None, readings, money)
+
+    fees = ints(state, "subscription")
+    debit = credit = np.zeros(n, dtype=np.int64)
+    if metered:
+        caps = ints(state, "demand_cap_wh"), ints(state, "supply_cap_wh")
+        debit, credit = imbalance(policy, measured, deviations(measured, readings, *caps))
+    held = (int(state["credit"][0]), int(state["debit"][0]), int(state["peak"][0]))
+    own = money.supply_pay + money.pot_share - money.energy_cost - money.shortfall
+    theirs = correct(policy, fees, debit, credit, held, int(own[0]))
+    assert found.scale_ppb == theirs.scale_ppb
+    for name in ("subscription", "imbalance_debit", "imbalance_credit"):
+        assert getattr(found, name).tolist() == getattr(theirs, name).tolist()

@@ -6,13 +6,17 @@ from fractions import Fraction
 from functools import cache
 from math import ceil, floor
 
+import numpy as np
 import pytest
+from coincurve import PrivateKey
 
 from offchain.bill import Bill, Settled, bill, statement
 from offchain.bill.page import energy, money, percent, price
 from offchain.commitment.bundle import read_bundle
 from offchain.errors import InputError
-from offchain.market import Interval
+from offchain.market import Interval, MarketState
+from offchain.metering.readings import readings_from_columns, signed_readings
+from offchain.orders.signing import address, domain_separator
 from offchain.units import PPB
 from tests.market.small import N, run, start, with_policy
 
@@ -23,7 +27,9 @@ NUMBER = r"-?[\d,]+(?:\.\d+)?"
 def settled(interval: Interval) -> Settled:
     """The interval as somebody reads it who has nothing but what is published."""
     market = interval.before.market
-    return Settled.of_bundle(market.policy, market.grid, market.state, read_bundle(interval.bundle))
+    measured = market.past[0] if market.measured_interval else None
+    bundle = read_bundle(interval.bundle)
+    return Settled.of_bundle(market.policy, market.grid, market.state, bundle, measured)
 
 
 @cache
@@ -143,7 +149,16 @@ def test_energy_that_waited_for_a_line_is_not_blamed_on_a_layer() -> None:
 def test_the_page_is_plain_text_with_one_line_per_amount() -> None:
     page = bills()[0][1].text()
     assert page.startswith("Participant 1, interval 1\n\n")
-    for name in ("Energy", "Supply", "Pot", "Shortfall", "Imbalance", "Total"):
+    for name in (
+        "Energy",
+        "Supply",
+        "Pot",
+        "Shortfall",
+        "Subscription",
+        "Imbalance",
+        "Returned",
+        "Total",
+    ):
         assert re.search(rf"^{name} +-?\d+\.\d{{6}}  ", page, re.MULTILINE)
 
 
@@ -184,20 +199,20 @@ def test_who_is_not_registered_gets_no_bill(participant: int) -> None:
 
 def test_a_statement_adds_up_the_bills_of_a_period() -> None:
     mine = [interval_bills[2] for interval_bills in bills()]
-    result = statement(mine, subscription=-9_000)
+    result = statement(mine)
     assert result.settled == sum(b.total for b in mine)
     for at, line in enumerate(result.lines):
         assert line.amount == sum(b.lines[at].amount for b in mine)
     page = result.text()
     assert page.startswith("Participant 2, intervals 1 to 6\n")
-    assert money(result.settled - 9_000) in page
+    assert money(result.settled) in page
 
 
 def test_a_statement_with_a_gap_or_a_stranger_is_refused() -> None:
     mine = [interval_bills[2] for interval_bills in bills()]
     for wrong in ([mine[0], mine[2]], [mine[0], bills()[1][1]], []):
         with pytest.raises(InputError, match=r"^bills: "):
-            statement(wrong, 0)
+            statement(wrong)
 
 
 def test_numbers_are_written_exactly() -> None:
@@ -206,3 +221,72 @@ def test_numbers_are_written_exactly() -> None:
     assert money(1_234_000_001) == "1,234.000001"
     assert price(112_500) == "0.112500 per kWh"
     assert [percent(p) for p in (0, PPB, PPB // 8, 1)] == ["0 %", "100 %", "12.5 %", "0.0000001 %"]
+
+
+# METERS
+
+
+@cache
+def metered() -> tuple[list[Interval], list[list[Bill]]]:
+    """Five metered intervals with fees, somebody's readings missing, and their bills."""
+    key = PrivateKey(bytes(31) + b"\1")
+    policy = with_policy(
+        meter_lag=2, reserve_micro=500, meter_operator=address(key.public_key), p_lo_ticks=60_000
+    )
+    state = start(policy, subscription=[0, 7, 7, 9, 0, 0]).state
+    done = run(5, state, lambda measured: measured_by_hand(measured, key, state))
+    return done, [[bill(settled(interval), i) for i in range(N)] for interval in done]
+
+
+def measured_by_hand(line: np.ndarray, key: PrivateKey, state: MarketState) -> np.ndarray:
+    """Participant 1 uses a tenth more, 2 a tenth less, 3 and 4 keep to it, 5 is not read."""
+    used = line["essential_x_wh"].astype(int) + line["flexible_x_wh"]
+    sold = line["supply_x_wh"].astype(int)
+    consumed = [used[1] * 11 // 10, used[2] * 9 // 10, used[3], 0]
+    readings = readings_from_columns(
+        [1, 2, 3, 4], int(line["interval"][0]), consumed, [0, 0, 0, sold[4]]
+    )
+    domain = state.domain
+    separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
+    return signed_readings(readings, key, separator)
+
+
+def test_metered_bills_sum_to_zero_with_fees_and_missing_readings() -> None:
+    done, all_bills = metered()
+    for interval, interval_bills in zip(done, all_bills, strict=True):
+        assert sum(b.total for b in interval_bills) == 0
+        assert interval.header.credit_sum == interval.header.debit_sum
+    assert any(line.amount for b in all_bills[-1] for line in b.lines if line.name == "Returned")
+
+
+def test_imbalance_on_a_bill_can_be_recomputed_by_hand() -> None:
+    seen = set()
+    done, all_bills = metered()
+    for interval, interval_bills in zip(done, all_bills, strict=True):
+        scale = Fraction(interval.header.imbalance_scale_ppb, PPB)
+        for b in interval_bills[1:]:
+            lines = {line.name: line for line in b.lines}
+            owed, paid = lines["Imbalance"], lines["Returned"]
+            if owed.amount:
+                wh, rate = find(r"# Wh (?:more used|not delivered) x # per kWh", owed.words)
+                assert -owed.amount == ceil(wh * rate * 1000)
+                seen.add("owed")
+            if paid.amount:
+                wh, rate = find(r"# Wh not used x # per kWh", paid.words)
+                assert paid.amount == floor(floor(wh * rate * 1000) * scale)
+                seen.add("paid")
+    assert seen == {"owed", "paid"}
+
+
+def test_who_was_not_read_is_told_on_its_bill() -> None:
+    _, all_bills = metered()
+    assert any("was not read" in line.words for b in all_bills[-1] for line in b.lines)
+
+
+@pytest.mark.parametrize("name", ["subscription", "imbalance_debit", "imbalance_credit"])
+def test_a_correction_that_the_rules_do_not_give_gets_no_bill(name: str) -> None:
+    honest = settled(metered()[0][-1])
+    table = honest.allocation.copy()
+    table[name][1] += 1
+    with pytest.raises(InputError, match=rf"^interval 5: {name} of participant 1 is "):
+        bill(replace(honest, allocation=table), 1)

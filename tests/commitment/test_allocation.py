@@ -159,8 +159,11 @@ def test_a_line_adds_its_quantities_and_its_money() -> None:
         2 ** names("supply_q_wh"),
         2 ** names("essential_x_wh") + 2 ** names("flexible_x_wh"),
         2 ** names("supply_x_wh"),
-        2 ** names("supply_pay") + 2 ** names("pot_share"),
-        2 ** names("energy_cost") + 2 ** names("shortfall"),
+        2 ** names("supply_pay") + 2 ** names("pot_share") + 2 ** names("imbalance_credit"),
+        sum(
+            2 ** names(name)
+            for name in ("energy_cost", "shortfall", "subscription", "imbalance_debit")
+        ),
     ]
     assert leaf_sums(line).tolist() == [expected]
 

@@ -14,7 +14,7 @@ BUNDLE = run(1)[0].bundle
 GENESIS = start().bundle
 NAMES = (
     *("manifest", "previous_hash", "salt_key", "orders", "allocation", "state", "contracts"),
-    *("shares", "certificate", "header"),
+    *("shares", "readings", "certificate", "header"),
 )
 
 

@@ -6,19 +6,21 @@ import json
 
 import pytest
 
-from deploy.contracts import CONTRACTS
+from deploy.contracts import ANSWERS_FOR, CONTRACTS
 from deploy.snapshots import SNAPSHOTS, snapshots
 
 UPDATE = "if that is meant, run `python -m deploy.snapshots` and commit contracts/snapshots"
+
+NAMES = sorted({*CONTRACTS.values(), *ANSWERS_FOR.values()})
 
 
 def test_every_contract_has_a_snapshot_and_nothing_else_has() -> None:
     committed = {path.name for path in SNAPSHOTS.glob("*.json")}
     assert committed == snapshots().keys(), UPDATE
-    assert committed == {f"{name}.json" for name in CONTRACTS.values()}
+    assert committed == {f"{name}.json" for name in NAMES}
 
 
-@pytest.mark.parametrize("name", sorted(CONTRACTS.values()))
+@pytest.mark.parametrize("name", NAMES)
 def test_interface_and_storage_are_those_of_the_snapshot(name: str) -> None:
     committed = json.loads((SNAPSHOTS / f"{name}.json").read_text())
     present = json.loads(snapshots()[f"{name}.json"])

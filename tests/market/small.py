@@ -1,8 +1,11 @@
 """A small market for tests: three buses in a ring, six participants, orders that vary by interval."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from offchain.clearing.program import Clearer
 from offchain.grid.model import Grid, build_grid
@@ -30,7 +33,9 @@ def ring(limit_wh: int = 900) -> Grid:
     )
 
 
-def start(policy: Policy = DEFAULT_POLICY, grid: Grid | None = None) -> Genesis:
+def start(
+    policy: Policy = DEFAULT_POLICY, grid: Grid | None = None, subscription: npt.ArrayLike = 0
+) -> Genesis:
     """The market before its first interval."""
     contracts, state = register(
         owner=[bytes([i]) * 20 for i in range(N)],
@@ -40,6 +45,7 @@ def start(policy: Policy = DEFAULT_POLICY, grid: Grid | None = None) -> Genesis:
         rate_wh=[0, 1200, 1500, 900, 0, 0],
         demand_cap_wh=[0, 2400, 3000, 1800, 0, 0],
         supply_cap_wh=[0, 0, 0, 0, 6000, 700],
+        subscription=subscription,
     )
     shares = np.array([(0, PPB // 10), (4, PPB // 2), (5, PPB * 4 // 10)], dtype=SHARE)
     return genesis(
@@ -72,19 +78,27 @@ def orders(interval: int) -> OrderTable:
     )
 
 
-def run(intervals: int, state: MarketState | None = None) -> list[Interval]:
-    """The first intervals of the market."""
+def run(
+    intervals: int,
+    state: MarketState | None = None,
+    read: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> list[Interval]:
+    """The first intervals of the market; ``read`` gives the readings of an allocation."""
     state = state or start().state
     clearer = Clearer(state.market.grid)
     result = []
     for number in range(1, intervals + 1):
         seed = keccak(b"seed" + bytes([number]))
-        interval = clear_interval(state, orders(number), seed, keccak(b"s" + seed), clearer)
+        market = state.market
+        readings = read(market.past[0]) if read and market.measured_interval else None
+        interval = clear_interval(
+            state, orders(number), seed, keccak(b"s" + seed), clearer, readings=readings
+        )
         result.append(interval)
         state = interval.state
     return result
 
 
-def with_policy(**changes: int) -> Policy:
+def with_policy(**changes: Any) -> Policy:  # noqa: ANN401 - numbers and an address
     """The default policy but for some numbers."""
     return replace(DEFAULT_POLICY, **changes)

@@ -124,6 +124,7 @@ def test_a_bundle_gives_back_what_was_published() -> None:
         assert same(bundle.state, interval.state.market.state)
         assert same(bundle.contracts, interval.state.market.contracts)
         assert same(bundle.shares, interval.state.market.shares)
+        assert same(bundle.readings, interval.outcome.readings)
 
 
 def test_a_genesis_bundle_gives_back_the_start_of_the_market() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from offchain.errors import InputError
 from offchain.market import register
-from offchain.market.products import Product, contract_columns, subscriptions
+from offchain.market.products import Product, contract_columns
 from offchain.orders.deferrable import Request
 
 BASIC = Product("basic", 0, 900_000_000, 500, 1000, window=24, subscription=1_500)
@@ -24,17 +24,13 @@ def test_a_choice_becomes_the_fields_of_the_contract() -> None:
         columns.rate_wh,
         columns.demand_cap_wh,
         [0, 0, 0, 0],
+        columns.subscription,
     )
+    assert state["subscription"].tolist() == [0, 4_000, 1_500, 4_000]
     assert state["rank"].tolist() == [0, 1, 0, 1]
     assert state["fstar_ppb"].tolist() == [0, 980_000_000, 900_000_000, 980_000_000]
     assert state["rate_wh"].tolist() == [0, 800, 500, 800]
     assert state["demand_cap_wh"].tolist() == [0, 2500, 1000, 2500]
-
-
-def test_the_reserve_receives_what_everybody_pays_for_the_period() -> None:
-    credit, debit = subscriptions(LIST, [-1, 1, 0, 1], intervals=48)
-    assert debit.tolist() == [0, 192_000, 72_000, 192_000]
-    assert credit.tolist() == [456_000, 0, 0, 0]
 
 
 def test_a_request_within_the_contract_is_admitted() -> None:

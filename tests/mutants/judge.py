@@ -32,8 +32,6 @@ _KNOWN: Final = (
 )
 #: What no payment, proof or later interval reads.
 _UNREAD: Final = {
-    "meter_root": "no readings are settled, so nothing is read from it",
-    "imbalance_scale_ppb": "no readings are settled, so nothing is scaled",
     "bundle_hash": "the records are the same; who looks for this hash finds no bundle",
 }
 #: The order log keeps this much of an orders root; nobody finds two trees that agree in it.
@@ -116,7 +114,7 @@ def _without_proof(mutant: Mutant) -> Judgement:
 def _disclosed(mutant: Mutant) -> bool:
     """Whether the altered hash has a preimage that anybody could show."""
     claim = mutant.claim
-    roots = [claim.header.orders_root]
+    roots = [claim.header.orders_root, claim.header.meter_root]
     roots += [claim.header.allocation_root, claim.header.state_root]
     roots += [at.row["root"].tobytes() for at in claim.buses]
     try:

@@ -218,7 +218,7 @@ def test_a_lie_is_posted_named_by_the_audit_disproved_on_the_chain_and_forgotten
     with monkeypatch.context() as lying:
         lying.setattr(
             "oracle.demo.clear_interval",
-            lambda *inputs: overcharged(clear_interval(*inputs), inputs[3]),
+            lambda *inputs, **more: overcharged(clear_interval(*inputs, **more), inputs[3]),
         )
         lie = run.clear(market.operator, 2)
     assert int(lie.allocation["energy_cost"][NEIGHBOUR]) >= 0

@@ -80,6 +80,7 @@ class Stage:
             market.policy,
             market.grid,
             facts or self.claim.facts,
+            self.claim.measured,
         )
 
     @contextmanager

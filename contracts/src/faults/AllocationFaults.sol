@@ -13,7 +13,7 @@ import {Court} from "./Court.sol";
 
 /// @title Faults of one participant's line
 /// @notice See IFaultProofs.
-abstract contract AllocationFaults is Court {
+abstract contract AllocationFaults is Court, IFaultProofs {
     using Headers for bytes;
 
     /// @inheritdoc IFaultProofs
@@ -86,11 +86,16 @@ abstract contract AllocationFaults is Court {
     }
 
     /// @inheritdoc IFaultProofs
-    function shortfall(HeaderEvidence calldata header, AllocationEvidence calldata allocation, bytes calldata policy)
-        external
-    {
+    function shortfall(
+        HeaderEvidence calldata header,
+        AllocationEvidence calldata allocation,
+        AllocationEvidence calldata reserve,
+        bytes calldata policy
+    ) external {
         bytes calldata h = header.payload;
         (Records.Allocation memory a,) = Committed.allocation(h, allocation);
+        (Records.Allocation memory r,) = Committed.allocation(h, reserve);
+        if (r.index != 0) revert Fault_Malformed();
         Policies.Policy memory p = Policies.open(policy, h.policyHash());
         uint256 missing = h.shortfall();
         if (missing == 0) {
@@ -99,8 +104,10 @@ abstract contract AllocationFaults is Court {
         }
         uint256 top = p.pHi * (a.essential.x + a.flexible.x) / 1000;
         uint256 headroom = top > a.energyCost ? top - a.energyCost : 0;
-        // All energy costs together are the debits less the shortfall; p_hi is a multiple of 1000.
-        uint256 costs = h.debitSum() > missing ? h.debitSum() - missing : 0;
+        // All energy costs together are the debits less the shortfall and what the reserve receives and pays; p_hi is
+        // a multiple of 1000.
+        uint256 others = missing + r.imbalanceCredit + r.imbalanceDebit;
+        uint256 costs = h.debitSum() > others ? h.debitSum() - others : 0;
         uint256 all = p.pHi * h.served() / 1000;
         _convict(
             header, a.shortfall > headroom || all <= costs || !_isPart(a.shortfall, missing, headroom, all - costs)

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IClearingLedger} from "../interfaces/IClearingLedger.sol";
-import {IFaultProofs} from "../interfaces/IFaultProofs.sol";
+import {ICourt} from "../interfaces/ICourt.sol";
 import {IForcedOrders} from "../interfaces/IForcedOrders.sol";
 import {INetworkVerifier} from "../interfaces/INetworkVerifier.sol";
 import {IOracleBond} from "../interfaces/IOracleBond.sol";
@@ -11,7 +11,7 @@ import {HeaderEvidence} from "../types/Evidence.sol";
 
 /// @title What follows from a proven fault
 /// @notice Voids the header, slashes the bond and settles who is rewarded.
-abstract contract Court is IFaultProofs {
+abstract contract Court is ICourt {
     /// @notice The ledger whose headers are judged.
     IClearingLedger public immutable ledger;
     /// @notice The bond that pays for a fault.
@@ -52,7 +52,7 @@ abstract contract Court is IFaultProofs {
         _treeDepth = ledger_.treeDepth();
     }
 
-    /// @inheritdoc IFaultProofs
+    /// @inheritdoc ICourt
     function commit(bytes32 commitment) external {
         if (committedIn[commitment] == 0) committedIn[commitment] = block.number;
     }

@@ -13,7 +13,7 @@ import {Court} from "./Court.sol";
 
 /// @title Faults of orders and of collateral
 /// @notice See IFaultProofs.
-abstract contract OrderFaults is Court {
+abstract contract OrderFaults is Court, IFaultProofs {
     using Headers for bytes;
 
     /// @inheritdoc IFaultProofs

@@ -14,7 +14,7 @@ import {Court} from "./Court.sol";
 
 /// @title Faults of sums, buses and the form of trees
 /// @notice See IFaultProofs.
-abstract contract TreeFaults is Court {
+abstract contract TreeFaults is Court, IFaultProofs {
     using GridData for GridData.Holarchy;
     using Headers for bytes;
 
@@ -207,6 +207,10 @@ abstract contract TreeFaults is Court {
     function _plainTree(bytes calldata h, uint8 kind) private pure returns (bytes32 root, uint256 length) {
         if (kind == Records.KIND_ORDER) return (h.ordersRoot(), Records.ORDER_LENGTH);
         if (kind == Records.KIND_STATE) return (h.stateRoot(), Records.STATE_LENGTH);
+        // Without readings to settle there is no tree to be well formed.
+        if (kind == Records.KIND_READING && h.meterRoot() != Trees.EMPTY_LEAF) {
+            return (h.meterRoot(), Records.READING_LENGTH);
+        }
         if (kind == Records.KIND_SHARE) return (h.sharesRoot(), Records.SHARE_LENGTH);
         revert Fault_Malformed();
     }

@@ -9,29 +9,13 @@ import {
     NodeEvidence,
     SumEvidence
 } from "../types/Evidence.sol";
+import {ICourt} from "./ICourt.sol";
 
 /// @title One entry point per lie
 /// @notice Each function takes one header and the evidence of one fault in it. If the fault is there, the header and
 /// all after it are void and the bond is slashed; if not, the call reverts and changes nothing. No bond is asked of
 /// the prover. To own the reward, commit to the proof at least one block before sending it.
-interface IFaultProofs {
-    /// @notice Emitted when a fault has been proven.
-    /// @param interval Interval of the voided header.
-    /// @param fault Selector of the function that proved it.
-    /// @param prover Who sent the proof.
-    event FaultProven(uint32 indexed interval, bytes4 indexed fault, address indexed prover);
-
-    /// @notice Thrown when the evidence is genuine and shows nothing wrong.
-    error Fault_NotProven();
-    /// @notice Thrown when a record is not under the root that the header commits to.
-    error Fault_NotCommitted();
-    /// @notice Thrown when evidence does not have the form that its record kind asks for.
-    error Fault_Malformed();
-
-    /// @notice Reserve a proof, so that nobody who sees it in a pool of waiting transactions can take its reward.
-    /// @param commitment `H(abi.encode(sender, H(calldata of the proof)))`.
-    function commit(bytes32 commitment) external;
-
+interface IFaultProofs is ICourt {
     /* ------------------------------------------------ ONE LINE ----------------------------------------------- */
 
     /// @notice An allocation lies outside its bracket at its bus's price, or above its order (docs/mechanism.md,
@@ -79,9 +63,14 @@ interface IFaultProofs {
     /// @notice A leaf's part of the shortfall is not in proportion to its headroom, rounded down or up.
     /// @param header The header.
     /// @param allocation The leaf, its bus and its path.
+    /// @param reserve The community reserve's leaf, which tells energy costs from other payments.
     /// @param policy The packed policy.
-    function shortfall(HeaderEvidence calldata header, AllocationEvidence calldata allocation, bytes calldata policy)
-        external;
+    function shortfall(
+        HeaderEvidence calldata header,
+        AllocationEvidence calldata allocation,
+        AllocationEvidence calldata reserve,
+        bytes calldata policy
+    ) external;
 
     /// @notice A state after the interval does not follow from the one before it and the participant's line.
     /// @param header The header.
@@ -170,10 +159,10 @@ interface IFaultProofs {
     /// @param node The node's preimage and its path.
     function allocationForm(HeaderEvidence calldata header, NodeEvidence calldata node) external;
 
-    /// @notice A node of the orders, state or shares tree is not of a type that can stand where it stands, or a
-    /// record is not at the place of its index.
+    /// @notice A node of the orders, state, readings or shares tree is not of a type that can stand where it stands,
+    /// or a record is not at the place of its index.
     /// @param header The header.
-    /// @param kind Record kind of the tree: 1 orders, 3 state, 6 shares.
+    /// @param kind Record kind of the tree: 1 orders, 3 state, 5 readings, 6 shares.
     /// @param preimage What the node is the hash of.
     /// @param index Position of the node in its level.
     /// @param path Siblings from the node up, 32 bytes each.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IFaultProofs} from "../interfaces/IFaultProofs.sol";
+import {ICourt} from "../interfaces/ICourt.sol";
 import {AllocationEvidence, BusEvidence, LeafEvidence, NodeEvidence} from "../types/Evidence.sol";
 import {Headers} from "./Headers.sol";
 import {Records} from "./Records.sol";
@@ -30,7 +30,7 @@ library Committed {
         a = Records.allocation(e.record);
         b = Records.bus(e.bus);
         bytes32 lowest = Trees.leaf(Records.KIND_ALLOCATION, e.record);
-        if (Trees.sumRoot(lowest, e.slot, e.lower) != b.root) revert IFaultProofs.Fault_NotCommitted();
+        if (Trees.sumRoot(lowest, e.slot, e.lower) != b.root) revert ICourt.Fault_NotCommitted();
         _requireBus(payload, Trees.bus(e.bus), e.position, e.upper);
     }
 
@@ -45,10 +45,10 @@ library Committed {
     {
         b = Records.bus(e.bus);
         uint256 steps = e.lower.length >> 6;
-        if (steps > b.depth || b.depth > 32) revert IFaultProofs.Fault_Malformed();
+        if (steps > b.depth || b.depth > 32) revert ICourt.Fault_Malformed();
         uint256 height = b.depth - steps;
         bytes32 subtree = Trees.emptyRoot(height);
-        if (Trees.sumRoot(subtree, e.slot >> height, e.lower) != b.root) revert IFaultProofs.Fault_NotCommitted();
+        if (Trees.sumRoot(subtree, e.slot >> height, e.lower) != b.root) revert ICourt.Fault_NotCommitted();
         _requireBus(payload, Trees.bus(e.bus), e.position, e.upper);
     }
 
@@ -68,10 +68,10 @@ library Committed {
     /// @param index Where the leaf lies; a record that is not empty must name it.
     /// @param e The leaf and its path.
     function leaf(bytes32 root, uint256 depth, uint8 kind, uint256 index, LeafEvidence calldata e) internal pure {
-        if (e.path.length != 32 * depth) revert IFaultProofs.Fault_Malformed();
-        if (e.record.length != 0 && Records.number(e.record, 0, 4) != index) revert IFaultProofs.Fault_Malformed();
+        if (e.path.length != 32 * depth) revert ICourt.Fault_Malformed();
+        if (e.record.length != 0 && Records.number(e.record, 0, 4) != index) revert ICourt.Fault_Malformed();
         if (Trees.plainRoot(Trees.leaf(kind, e.record), index, e.path) != root) {
-            revert IFaultProofs.Fault_NotCommitted();
+            revert ICourt.Fault_NotCommitted();
         }
     }
 
@@ -89,15 +89,15 @@ library Committed {
         uint256 depth = upperDepth;
         uint256 steps = e.upper.length >> 6;
         if (e.bus.length != 0) {
-            if (steps != upperDepth) revert IFaultProofs.Fault_Malformed();
+            if (steps != upperDepth) revert ICourt.Fault_Malformed();
             Records.Bus memory b = Records.bus(e.bus);
-            if (Trees.sumRoot(lowest, e.slot, e.lower) != b.root) revert IFaultProofs.Fault_NotCommitted();
+            if (Trees.sumRoot(lowest, e.slot, e.lower) != b.root) revert ICourt.Fault_NotCommitted();
             lowest = Trees.bus(e.bus);
             depth = b.depth;
             steps = e.lower.length >> 6;
         }
         _requireBus(payload, lowest, e.position, e.upper);
-        if (steps > depth) revert IFaultProofs.Fault_Malformed();
+        if (steps > depth) revert ICourt.Fault_Malformed();
         height = depth - steps;
     }
 
@@ -121,8 +121,8 @@ library Committed {
                 offered: a.supply.q,
                 served: a.essential.x + a.flexible.x,
                 dispatched: a.supply.x,
-                credit: a.supplyPay + a.potShare,
-                debit: a.energyCost + a.shortfall
+                credit: a.supplyPay + a.potShare + a.imbalanceCredit,
+                debit: a.energyCost + a.shortfall + a.subscription + a.imbalanceDebit
             });
             hash = Trees.leaf(Records.KIND_ALLOCATION, opening);
         } else if (opening.length == Records.BUS_LENGTH) {
@@ -131,13 +131,13 @@ library Committed {
         } else if (opening.length == 1 && uint8(opening[0]) <= 32) {
             hash = Trees.emptyRoot(uint8(opening[0]));
         } else {
-            revert IFaultProofs.Fault_Malformed();
+            revert ICourt.Fault_Malformed();
         }
     }
 
     function _requireBus(bytes calldata payload, bytes32 node_, uint256 position, bytes calldata upper) private pure {
         if (Trees.sumRoot(node_, position, upper) != payload.allocationRoot()) {
-            revert IFaultProofs.Fault_NotCommitted();
+            revert ICourt.Fault_NotCommitted();
         }
     }
 }

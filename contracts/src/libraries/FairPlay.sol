@@ -69,9 +69,10 @@ library FairPlay {
             supplyCapWh: s.supplyCapWh,
             memoryPpb: _memory(p, s, a.flexible),
             deficit: 0,
-            credit: s.credit + a.supplyPay + a.potShare,
-            debit: s.debit + a.energyCost + a.shortfall,
-            peak: s.peak
+            credit: s.credit + a.supplyPay + a.potShare + a.imbalanceCredit,
+            debit: s.debit + a.energyCost + a.shortfall + a.subscription + a.imbalanceDebit,
+            peak: s.peak,
+            subscription: s.subscription
         });
         uint256 due = s.deficit + s.fstarPpb * a.flexible.q;
         uint256 given = a.flexible.x * PPB;

@@ -34,6 +34,10 @@ library Headers {
         return _word(p, 164);
     }
 
+    function meterRoot(bytes calldata p) internal pure returns (bytes32) {
+        return _word(p, 196);
+    }
+
     function sharesRoot(bytes calldata p) internal pure returns (bytes32) {
         return _word(p, 228);
     }
@@ -80,6 +84,10 @@ library Headers {
 
     function shortfall(bytes calldata p) internal pure returns (uint256) {
         return _number(p, 416, 8);
+    }
+
+    function imbalanceScale(bytes calldata p) internal pure returns (uint256) {
+        return _number(p, 424, 4);
     }
 
     function forcedCursor(bytes calldata p) internal pure returns (uint64) {

@@ -6,7 +6,7 @@ import {Records} from "./Records.sol";
 /// @title The packed policy
 /// @notice docs/protocol.md, section 6. Proofs that need the policy bring it along and are held to its hash.
 library Policies {
-    uint256 internal constant LENGTH = 61;
+    uint256 internal constant LENGTH = 94;
 
     /// @notice Thrown when the bytes are not the policy whose hash was committed.
     error Policies_WrongPolicy();
@@ -26,6 +26,10 @@ library Policies {
         uint256 pHi;
         uint256 maxBid;
         uint256 priceCurve;
+        uint256 meterLag;
+        uint256 spread;
+        uint256 reserve;
+        address meterOperator;
     }
 
     /// @notice Decode a policy and hold it to its hash.
@@ -49,5 +53,9 @@ library Policies {
         p.pHi = Records.number(packed, 51, 4);
         p.maxBid = Records.number(packed, 55, 4);
         p.priceCurve = Records.number(packed, 60, 1);
+        p.meterLag = Records.number(packed, 61, 1);
+        p.spread = Records.number(packed, 62, 4);
+        p.reserve = Records.number(packed, 66, 8);
+        p.meterOperator = address(uint160(Records.number(packed, 74, 20)));
     }
 }

@@ -9,12 +9,14 @@ library Records {
     uint8 internal constant KIND_ALLOCATION = 2;
     uint8 internal constant KIND_STATE = 3;
     uint8 internal constant KIND_CONTRACT = 4;
+    uint8 internal constant KIND_READING = 5;
     uint8 internal constant KIND_SHARE = 6;
 
     uint256 internal constant ORDER_LENGTH = 97;
-    uint256 internal constant ALLOCATION_LENGTH = 118;
-    uint256 internal constant STATE_LENGTH = 81;
+    uint256 internal constant ALLOCATION_LENGTH = 142;
+    uint256 internal constant STATE_LENGTH = 89;
     uint256 internal constant CONTRACT_LENGTH = 30;
+    uint256 internal constant READING_LENGTH = 81;
     uint256 internal constant SHARE_LENGTH = 8;
     uint256 internal constant BUS_LENGTH = 103;
 
@@ -59,6 +61,9 @@ library Records {
         uint256 supplyPay;
         uint256 potShare;
         uint256 shortfall;
+        uint256 subscription;
+        uint256 imbalanceDebit;
+        uint256 imbalanceCredit;
     }
 
     /// @notice What a participant carries from interval to interval.
@@ -74,6 +79,18 @@ library Records {
         uint256 credit;
         uint256 debit;
         uint256 peak;
+        uint256 subscription;
+    }
+
+    /// @notice What a meter says of an interval; Wh.
+    struct Reading {
+        uint256 index;
+        uint256 interval;
+        uint256 consumedWh;
+        uint256 producedWh;
+        bytes32 r;
+        bytes32 s;
+        uint8 v;
     }
 
     /// @notice Six sums of a subtree; Wh and micro.
@@ -144,6 +161,9 @@ library Records {
         a.supplyPay = number(record, 78, 8);
         a.potShare = number(record, 86, 8);
         a.shortfall = number(record, 94, 8);
+        a.subscription = number(record, 102, 8);
+        a.imbalanceDebit = number(record, 110, 8);
+        a.imbalanceCredit = number(record, 118, 8);
     }
 
     /// @notice Decode a state.
@@ -162,6 +182,21 @@ library Records {
         s.credit = number(record, 41, 8);
         s.debit = number(record, 49, 8);
         s.peak = number(record, 57, 8);
+        s.subscription = number(record, 65, 8);
+    }
+
+    /// @notice Decode a meter reading.
+    /// @param record The packed record.
+    /// @return m The reading.
+    function reading(bytes calldata record) internal pure returns (Reading memory m) {
+        if (record.length != READING_LENGTH) revert Records_Length();
+        m.index = number(record, 0, 4);
+        m.interval = number(record, 4, 4);
+        m.consumedWh = number(record, 8, 4);
+        m.producedWh = number(record, 12, 4);
+        m.r = bytes32(number(record, 16, 32));
+        m.s = bytes32(number(record, 48, 32));
+        m.v = uint8(number(record, 80, 1));
     }
 
     /// @notice Decode a bus.

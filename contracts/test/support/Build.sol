@@ -39,6 +39,9 @@ library Build {
                 uint64(a.supplyPay),
                 uint64(a.potShare),
                 uint64(a.shortfall),
+                uint64(a.subscription),
+                uint64(a.imbalanceDebit),
+                uint64(a.imbalanceCredit),
                 salt(2, a.index)
             )
         );
@@ -55,7 +58,20 @@ library Build {
                 uint32(s.supplyCapWh),
                 uint32(s.memoryPpb)
             ),
-            abi.encodePacked(uint128(s.deficit), uint64(s.credit), uint64(s.debit), uint64(s.peak), salt(3, s.index))
+            abi.encodePacked(
+                uint128(s.deficit),
+                uint64(s.credit),
+                uint64(s.debit),
+                uint64(s.peak),
+                uint64(s.subscription),
+                salt(3, s.index)
+            )
+        );
+    }
+
+    function reading(Records.Reading memory m) internal pure returns (bytes memory) {
+        return abi.encodePacked(
+            uint32(m.index), uint32(m.interval), uint32(m.consumedWh), uint32(m.producedWh), m.r, m.s, m.v
         );
     }
 
@@ -94,7 +110,8 @@ library Build {
             ),
             abi.encodePacked(
                 uint32(p.beta), uint32(p.pLo), uint32(p.pHi), uint32(p.maxBid), uint8(0), uint8(p.priceCurve)
-            )
+            ),
+            abi.encodePacked(uint8(p.meterLag), uint32(p.spread), uint64(p.reserve), p.meterOperator)
         );
     }
 

@@ -46,6 +46,9 @@ abstract contract Example is TestBase {
         uint64[8] totals;
         bytes32 stateRoot;
         uint64 forcedCursor;
+        Records.Reading[] readings;
+        bytes32 meterRoot;
+        uint32 scale;
     }
 
     /// @dev A committed interval.
@@ -59,7 +62,7 @@ abstract contract Example is TestBase {
 
     /* ------------------------------------------------ SETTINGS ----------------------------------------------- */
 
-    function policy() internal pure returns (Policies.Policy memory) {
+    function policy() internal pure virtual returns (Policies.Policy memory) {
         return Policies.Policy({
             pCap: 300_000,
             v: 100_000,
@@ -73,7 +76,11 @@ abstract contract Example is TestBase {
             pLo: 200_000,
             pHi: 300_000,
             maxBid: 250_000,
-            priceCurve: 0
+            priceCurve: 0,
+            meterLag: 0,
+            spread: 20_000,
+            reserve: 0,
+            meterOperator: address(0)
         });
     }
 
@@ -146,6 +153,8 @@ abstract contract Example is TestBase {
         v.allocations = new Records.Allocation[](PARTICIPANTS);
         v.pre = new Records.State[](PARTICIPANTS);
         v.shares = new uint32[](PARTICIPANTS);
+        v.meterRoot = keccak256(hex"04");
+        v.scale = 1e9;
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
             Records.State memory s = v.pre[i];
             s.index = i;
@@ -322,8 +331,8 @@ abstract contract Example is TestBase {
         }
         uint256 due = s.deficit + s.fstarPpb * a.flexible.q;
         t.deficit = due > a.flexible.x * 1e9 ? due - a.flexible.x * 1e9 : 0;
-        t.credit += a.supplyPay + a.potShare;
-        t.debit += a.energyCost + a.shortfall;
+        t.credit += a.supplyPay + a.potShare + a.imbalanceCredit;
+        t.debit += a.energyCost + a.shortfall + a.subscription + a.imbalanceDebit;
         if (t.credit > t.debit && t.credit - t.debit > t.peak) t.peak = t.credit - t.debit;
     }
 
@@ -353,8 +362,8 @@ abstract contract Example is TestBase {
             a.supply.q,
             a.essential.x + a.flexible.x,
             a.supply.x,
-            a.supplyPay + a.potShare,
-            a.energyCost + a.shortfall
+            a.supplyPay + a.potShare + a.imbalanceCredit,
+            a.energyCost + a.shortfall + a.subscription + a.imbalanceDebit
         );
     }
 
@@ -412,13 +421,13 @@ abstract contract Example is TestBase {
                 v.stateRoot,
                 contractsRoot(v),
                 busVectorHash(v),
-                bytes32(0),
+                v.meterRoot,
                 sharesRoot(v)
             ),
             abi.encodePacked(policyHash(), gridVersion, seed, keccak256("bundle")),
             abi.encodePacked(v.totals[0], v.totals[1], v.totals[2], v.totals[3]),
             abi.encodePacked(v.totals[4], v.totals[5], v.totals[6], v.totals[7]),
-            abi.encodePacked(uint32(1e9), v.forcedCursor)
+            abi.encodePacked(v.scale, v.forcedCursor)
         );
     }
 
@@ -456,6 +465,13 @@ abstract contract Example is TestBase {
         leaves = new bytes32[](PARTICIPANTS);
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
             leaves[i] = Build.leaf(4, contractRecord(i));
+        }
+    }
+
+    function _readingLeaves(Interval memory v) private pure returns (bytes32[] memory leaves) {
+        leaves = new bytes32[](PARTICIPANTS);
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            if (v.readings[i].v != 0) leaves[i] = Build.leaf(5, Build.reading(v.readings[i]));
         }
     }
 
@@ -529,6 +545,16 @@ abstract contract Example is TestBase {
         for (uint256 i = 0; i < rest.length; ++i) {
             rest[i] = data[from + i];
         }
+    }
+
+    /// @dev A reading, empty if there is none.
+    function readingEvidence(Interval memory v, uint256 index) internal pure returns (LeafEvidence memory e) {
+        if (v.readings[index].v != 0) e.record = Build.reading(v.readings[index]);
+        (, e.path) = Build.plainTree(_readingLeaves(v), TREE_DEPTH, index);
+    }
+
+    function meterRoot(Interval memory v) internal pure returns (bytes32 root) {
+        (root,) = Build.plainTree(_readingLeaves(v), TREE_DEPTH, 0);
     }
 
     function shareEvidence(Interval memory v, uint256 index) internal pure returns (LeafEvidence memory e) {

@@ -1,0 +1,1 @@
+"""What meters said against what was allocated."""
