@@ -122,7 +122,7 @@ def _rate(summary: Summary) -> Claim:
         "O(1/T)",
         "slope of ln(mean gap) over ln(t): " + "; ".join(texts),
         _verdict(bool(slack) and all(abs(v + 1) <= _NEAR for v in slack), "see the table")
-        + " where F* has slack; at the boundary the rate is 1/√T",
+        + " where F* has slack; at the boundary theory allows 1/√T",
     )
 
 

@@ -160,7 +160,7 @@ class Large:
 class SampleConfig:
     """What is verified in the EVM."""
 
-    per_network: int
+    per_run: int
     tampered_per_network: int
 
 
@@ -175,7 +175,6 @@ class Quick:
     event_trigger_intervals: int
     operator_scarce_intervals: int
     large_intervals: int
-    sample_per_network: int
 
 
 @dataclass(frozen=True)
@@ -212,7 +211,6 @@ class EvidenceConfig:
             event_trigger=replace(self.event_trigger, intervals=quick.event_trigger_intervals),
             operator=replace(self.operator, scarce_intervals=quick.operator_scarce_intervals),
             large=replace(self.large, intervals=quick.large_intervals),
-            sample=replace(self.sample, per_network=quick.sample_per_network),
         )
 
     def limited(self, seeds: int | None, intervals: int | None) -> EvidenceConfig:

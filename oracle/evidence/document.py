@@ -14,6 +14,8 @@ from oracle.evidence.table import Table
 from oracle.evidence.tables import tables
 from oracle.evidence.tables_fairness import stated, usual
 
+#: Below this many seeds a range says little.
+_ENOUGH_SEEDS: Final = 10
 #: Sections: title, introduction, figures, tables.
 _SECTIONS: Final[tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...]] = (
     (
@@ -113,9 +115,10 @@ def _scale(summary: Summary) -> str:
         f"{row['consumers']} consumers"
         for row in summary["networks"]
     )
-    kind = "A quick run" if summary["quick"] else "The full run"
+    kind = "A quick run" if summary["quick"] else "A run at full length"
     return (
-        f"{kind}: {len(main['networks'])} networks, {main['seeds']} seeds, "
+        f"{kind}: {len(main['networks'])} networks, {main['seeds']} "
+        f"seed{'s' if main['seeds'] > 1 else ''}, "
         f"{len(main['mechanisms'])} mechanisms, {words.count(main['intervals'])} intervals each, and "
         f"the experiments below: {words.count(run['scenarios'])} of "
         f"{words.count(run['scenarios_planned'])} scenarios, {words.count(run['intervals'])} cleared "
@@ -142,6 +145,12 @@ def _stated_words(summary: Summary) -> str:
 def _honest(summary: Summary) -> Iterator[str]:
     """What a reader must know before quoting a figure."""
     fstar, _ = usual(summary)
+    seeds = summary["config"]["run"]["seeds"]
+    if seeds < _ENOUGH_SEEDS:
+        yield (
+            f"**Few seeds.** Medians and ranges below rest on {seeds} of the {_ENOUGH_SEEDS} seeds "
+            "that the configuration asks for: read no spread into them."
+        )
     network = summary["config"]["readings"]["other_network"]
     name = words.network(network)
 
@@ -162,9 +171,8 @@ def _honest(summary: Summary) -> Iterator[str]:
     yield (
         f"In the stated reading on {name} Fair Play lowers the error by {of(FAIR_PLAY.name)} %, but "
         f"equal weight itself by {of('equal-weight')} % and LMP, which has no memory, by "
-        f"{of('lmp')} %. Most of that figure says that a random order of service is unequal inside a "
-        "window, not that memory helps; memory shows in the cumulative and daily errors, and in "
-        "convergence."
+        f"{of('lmp')} %. What a rule without memory reaches, too, says that a random order of service is unequal inside a "
+        "window, not that memory helps; what memory and deficit add shows in convergence."
     )
     yield (
         f"Literal 1/F weighting does not do it: {of('inverse-fairness')} % in the stated reading, and "
@@ -174,12 +182,12 @@ def _honest(summary: Summary) -> Iterator[str]:
     )
     served = _served(summary, network)
     yield (
-        f"F* must be feasible. {name} can serve {served} of what is asked; at F* = {fstar:.2f} all "
-        f"is well, and at targets above that share nothing converges: {_infeasible(summary)}. The "
+        f"F* must be feasible. {name} can serve {served} of what is asked; at F* = {fstar:.2f} the "
+        f"target is met, and at targets above that share nothing converges: {_infeasible(summary)}. The "
         "percentage falls as F* rises, because it compares two shortfalls below F*."
     )
     yield (
-        "A rate of 1/T holds where F* has slack; at the boundary it is 1/√T, and infeasible targets "
+        "A rate of 1/T holds where F* has slack; at the boundary 1/√T is proved, and infeasible targets "
         "have none. The abstract states one rate without the condition."
     )
     yield (
@@ -216,7 +224,7 @@ def _limits_of_cap(summary: Summary) -> Iterator[str]:
         yield (
             f"A contract cap makes asking for {factor / 1000:g} times the need nearly useless, not "
             f"quite: without a cap it brings {gains[0]} of the need, with a cap at "
-            f"{tight / 1000:g} contracted rates {gains[tight]}, for what a participant who needs "
+            f"{tight / 1000:g} of the contracted rate {gains[tight]}, for what a participant who needs "
             "less than the cap can still pad. It is paid for either way."
         )
 
@@ -281,7 +289,7 @@ def _assumed(config: dict[str, Any]) -> Iterator[str]:
         f"kappa = {policy['kappa']}"
     )
     yield (
-        f"seeds 1 to {run['seeds']}: all mechanisms see the same orders and draws; results are "
+        f"{_seeds(run['seeds'])}: all mechanisms see the same orders and draws; results are "
         "medians with ranges over seeds"
     )
     yield (
@@ -289,3 +297,7 @@ def _assumed(config: dict[str, Any]) -> Iterator[str]:
         "serves one after the other; *memory only* is Fair Play without its deficit, gamma = "
         f"{config['memory_only']['gamma_ppb'] / 1e9:g}"
     )
+
+
+def _seeds(count: int) -> str:
+    return "seed 1" if count == 1 else f"seeds 1 to {count}"

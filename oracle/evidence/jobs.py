@@ -183,9 +183,7 @@ class _Planner:
                 for mechanism in run.mechanisms:
                     job = self._market("main", "", mechanism, study)
                     if mechanism == FAIR_PLAY.name:
-                        share = sample.per_network * seed // run.seeds
-                        share -= sample.per_network * (seed - 1) // run.seeds
-                        job = replace(job, committed=True, samples=share)
+                        job = replace(job, committed=True, samples=sample.per_run)
                     yield job
                 if network == readings.other_network:
                     yield from self._other_targets(study)
