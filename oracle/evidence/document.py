@@ -171,8 +171,8 @@ def _honest(summary: Summary) -> Iterator[str]:
     yield (
         f"In the stated reading on {name} Fair Play lowers the error by {of(FAIR_PLAY.name)} %, but "
         f"equal weight itself by {of('equal-weight')} % and LMP, which has no memory, by "
-        f"{of('lmp')} %. What a rule without memory reaches, too, says that a random order of service is unequal inside a "
-        "window, not that memory helps; what memory and deficit add shows in convergence."
+        f"{of('lmp')} %. What a rule without memory reaches, too, says that a random order of service "
+        "is unequal inside a window, not that memory helps; what memory and deficit add shows in convergence."
     )
     yield (
         f"Literal 1/F weighting does not do it: {of('inverse-fairness')} % in the stated reading, and "
