@@ -123,7 +123,7 @@ contract ClearingLedger is OrderLog {
         if (phase != Entries.SEEDED) phase = Entries.OPEN;
         _requireSigned(_post(sent, reserved, phase), signatures_);
         // No seed was accepted for an interval that was open, so its head is brought up here.
-        s.head = interval - 1;
+        _moveHead(s, interval - 1);
         _status = s;
     }
 
@@ -189,15 +189,30 @@ contract ClearingLedger is OrderLog {
         uint256 count = signatures_.length / _SIGNATURE;
         if (signatures_.length % _SIGNATURE != 0 || count + 1 < signatures) revert Ledger_TooFewSignatures();
         if (count == 0) return;
-        bytes32 digest =
-            MessageHashUtils.toTypedDataHash(domainSeparator, keccak256(abi.encode(_HEADER_TYPEHASH, headerHash)));
+        bytes32 digest = MessageHashUtils.toTypedDataHash(domainSeparator, _structHash(headerHash));
         address last = address(0);
-        for (uint256 from = 0; from < signatures_.length; from += _SIGNATURE) {
-            address signer =
-                ECDSA.recover(digest, bytes32(signatures_[from:from + 32]), bytes32(signatures_[from + 32:from + 64]));
-            if (signer <= last || signer == msg.sender) revert Ledger_TooFewSignatures();
-            if (!_signers[signer]) revert Ledger_NotSigner();
-            last = signer;
+        unchecked {
+            for (uint256 from = 0; from < signatures_.length; from += _SIGNATURE) {
+                bytes32 r;
+                bytes32 vs;
+                assembly ("memory-safe") {
+                    r := calldataload(add(signatures_.offset, from))
+                    vs := calldataload(add(signatures_.offset, add(from, 32)))
+                }
+                address signer = ECDSA.recover(digest, r, vs);
+                if (signer <= last || signer == msg.sender) revert Ledger_TooFewSignatures();
+                if (!_signers[signer]) revert Ledger_NotSigner();
+                last = signer;
+            }
+        }
+    }
+
+    function _structHash(bytes32 headerHash) private pure returns (bytes32 hash) {
+        bytes32 typeHash = _HEADER_TYPEHASH;
+        assembly ("memory-safe") {
+            mstore(0, typeHash)
+            mstore(0x20, headerHash)
+            hash := keccak256(0, 0x40)
         }
     }
 
@@ -223,8 +238,8 @@ contract ClearingLedger is OrderLog {
         } else {
             _open(interval, header.payload);
         }
-        if (head_ > _formerHead) _formerHead = head_;
-        s.head = interval - 1;
+        _moveHead(s, head_);
+        _moveHead(s, interval - 1);
         s.operator = address(0);
         s.restartedAt = uint32(block.timestamp);
         _status = s;
@@ -307,8 +322,10 @@ contract ClearingLedger is OrderLog {
 
     /// @inheritdoc IClearingLedger
     function nextGate() external view returns (uint32) {
-        uint32 head_ = head();
-        return (head_ > _formerHead ? head_ : _formerHead) + 3;
+        Status memory s = _status;
+        uint32 head_ = _headOf(s);
+        uint32 former = s.head + s.ahead;
+        return (head_ > former ? head_ : former) + 3;
     }
 
     /// @inheritdoc IClearingLedger
@@ -328,11 +345,6 @@ contract ClearingLedger is OrderLog {
             revert Ledger_UnknownHeader(interval);
         }
         return uint32(_entry(interval));
-    }
-
-    /// @inheritdoc IClearingLedger
-    function gridVersion() external view returns (uint32) {
-        return _status.gridVersion;
     }
 
     /// @inheritdoc IClearingLedger

@@ -14,13 +14,14 @@ abstract contract IntervalRing is IClearingLedger {
     /// @dev What concerns the market as a whole, in one slot.
     /// @param operator The signer that fixed orders last; address 0 if it must be looked up.
     /// @param head The newest interval with a header, or the one before it.
-    /// @param gridVersion The grid in force.
+    /// @param ahead How far the highest head that was ever voided lies beyond it: orders up to two intervals after that
+    /// one are fixed still.
     /// @param restartedAt Time of the deployment or of the last void; the next deadline is not counted from earlier.
     /// @param frozen Whether posting has ended for good.
     struct Status {
         address operator;
         uint32 head;
-        uint24 gridVersion;
+        uint16 ahead;
         uint32 restartedAt;
         bool frozen;
     }
@@ -34,10 +35,10 @@ abstract contract IntervalRing is IClearingLedger {
     uint32 public immutable windowSeconds;
     /// @inheritdoc IClearingLedger
     uint32 public immutable ringSize;
+    /// @inheritdoc IClearingLedger
+    uint32 public immutable gridVersion;
 
     Status internal _status;
-    /// @dev The highest head that was ever voided: orders up to two intervals after it are fixed still.
-    uint32 internal _formerHead;
     uint256[MAX_RING] internal _entries;
 
     /// @notice Set up an empty ring.
@@ -46,13 +47,12 @@ abstract contract IntervalRing is IClearingLedger {
     /// @param ringSize_ Number of slots.
     /// @param gridVersion_ The grid in force.
     constructor(address bond_, uint32 windowSeconds_, uint32 ringSize_, uint32 gridVersion_) {
-        if (ringSize_ < 4 || ringSize_ > MAX_RING || bond_ == address(0) || gridVersion_ > type(uint24).max) {
-            revert Ledger_BadConfig();
-        }
+        if (ringSize_ < 4 || ringSize_ > MAX_RING || bond_ == address(0)) revert Ledger_BadConfig();
         bond = bond_;
         windowSeconds = windowSeconds_;
         ringSize = ringSize_;
-        _status = Status(address(0), 0, uint24(gridVersion_), uint32(block.timestamp), false);
+        gridVersion = gridVersion_;
+        _status = Status(address(0), 0, 0, uint32(block.timestamp), false);
     }
 
     /// @inheritdoc IClearingLedger
@@ -66,6 +66,15 @@ abstract contract IntervalRing is IClearingLedger {
     function _headOf(Status memory s) internal view returns (uint32 head_) {
         head_ = s.head;
         if (_stands(head_ + 1)) ++head_;
+    }
+
+    /// @notice Move the head, keeping how far it ever was.
+    /// @param s The status.
+    /// @param head_ The newest interval with a header; never more than a ring behind what ever was.
+    function _moveHead(Status memory s, uint32 head_) internal pure {
+        uint32 former = s.head + s.ahead;
+        s.head = head_;
+        s.ahead = former > head_ ? uint16(former - head_) : 0;
     }
 
     /// @notice Check that orders are fixed and headers posted at all, and that the sender is a bonded signer.

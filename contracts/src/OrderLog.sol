@@ -52,9 +52,12 @@ abstract contract OrderLog is IntervalRing {
         _requireRoom(uint256(interval) + 3);
         // Nobody is reserved for where the bond has forgotten who fixed the orders.
         uint256 tag = _tag(interval, s.operator == address(0) ? Entries.OPEN : Entries.SEEDED);
-        _keep(interval, Entries.inputs(tag, interval, bytes32(entry), seed, s.operator, s.gridVersion));
-        if (s.head != head_) _status.head = head_;
-        emit SeedAccepted(interval, seed, s.operator, s.gridVersion);
+        _keep(interval, Entries.inputs(tag, interval, bytes32(entry), seed, s.operator, gridVersion));
+        if (s.head != head_) {
+            _moveHead(s, head_);
+            _status = s;
+        }
+        emit SeedAccepted(interval, seed, s.operator, gridVersion);
     }
 
     /// @inheritdoc IOrderLog
