@@ -129,12 +129,15 @@ class Chain:
         """The number of the payer's next transaction."""
         return self._nonces.get(self.payer) or self.web3.eth.get_transaction_count(self.payer)
 
-    def transact(self, call: ContractFunction, account: LocalAccount | None = None) -> TxReceipt:
+    def transact(
+        self, call: ContractFunction, account: LocalAccount | None = None, wei: int = 0
+    ) -> TxReceipt:
         """Call a contract in a transaction and wait until it is in a block.
 
         Args:
             call: The contract's function with its arguments.
             account: Who signs; the chain's payer if not given.
+            wei: What is sent along of the chain's own coin.
 
         Raises:
             ChainError: When the transaction is refused or reverts, naming the contract's own error.
@@ -142,7 +145,7 @@ class Chain:
         self._learn_errors(call.contract_abi)
         data = cast(HexStr, call._encode_transaction_data())
         return self._send(
-            call.fn_name, {"to": call.address, "data": data, "value": Wei(0)}, account
+            call.fn_name, {"to": call.address, "data": data, "value": Wei(wei)}, account
         )
 
     def transfer(self, to: ChecksumAddress, wei: int) -> TxReceipt:

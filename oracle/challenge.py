@@ -22,6 +22,7 @@ from offchain.audit.history import ReadBundle
 from offchain.audit.published import PublishedMarket
 from offchain.errors import InputError
 from offchain.keccak import keccak
+from offchain.orders.receipts import Receipt
 from offchain.proofs import RULES, Proof, kebab, proofs, published_claim
 
 #: More than any proof needs but that of the network of the largest grids.
@@ -77,7 +78,7 @@ class Court:
     def call(self, proof: Proof) -> ContractFunction:
         """A proof as a call of the contract."""
         function: ContractFunction = getattr(self.faults.functions, proof.function)
-        return function(*map(_plain, proof.arguments))
+        return function(*map(plain, proof.arguments))
 
     def accepts(self, proof: Proof, sender: ChecksumAddress) -> bool:
         """Whether a proof would void the header now; costs nothing."""
@@ -88,10 +89,15 @@ class Court:
         return True
 
     def find(
-        self, market: PublishedMarket, read: ReadBundle, interval: int, sender: ChecksumAddress
+        self,
+        market: PublishedMarket,
+        read: ReadBundle,
+        interval: int,
+        sender: ChecksumAddress,
+        receipts: tuple[Receipt, ...] = (),
     ) -> Iterator[Proof]:
         """The proofs against an interval that the chain accepts, one of each kind."""
-        for proof in proofs(published_claim(market, read, interval)):
+        for proof in proofs(published_claim(market, read, interval, receipts)):
             if self.accepts(proof, sender):
                 yield proof
 
@@ -132,7 +138,10 @@ class Court:
         call = self.call(proof)
         encoded = bytes.fromhex(str(call._encode_transaction_data()).removeprefix("0x"))
         commitment = keccak(bytes.fromhex(sender[2:]).rjust(32, b"\0") + keccak(encoded))
-        reserved = self.chain.transact(self.faults.functions.commit(commitment), account)
+        reserve_gas = 0
+        if proof.function != "withheld":  # there the reward is the asker's, whoever proves
+            reserved = self.chain.transact(self.faults.functions.commit(commitment), account)
+            reserve_gas = int(reserved["gasUsed"])
         receipt: Any = self.chain.transact(call, account)
         (slashed,) = self.bond.events.Slashed().process_receipt(receipt, errors=DISCARD)
         return Challenge(
@@ -141,15 +150,15 @@ class Court:
             rules=RULES[proof.function],
             reward_micro=int(slashed["args"]["reward"]),
             gas=int(receipt["gasUsed"]),
-            reserve_gas=int(reserved["gasUsed"]),
+            reserve_gas=reserve_gas,
             voided=int(self.ledger.functions.head().call()) < interval,
             bond_micro=int(self.bond.functions.bonded().call()),
         )
 
 
-def _plain(argument: object) -> object:
+def plain(argument: object) -> object:
     """An argument as web3 takes it: named tuples have to be plain ones."""
-    return tuple(map(_plain, argument)) if isinstance(argument, tuple) else argument
+    return tuple(map(plain, argument)) if isinstance(argument, tuple) else argument
 
 
 def first_proof(
@@ -158,6 +167,7 @@ def first_proof(
     read: ReadBundle,
     intervals: list[int],
     sender: ChecksumAddress,
+    receipts: tuple[Receipt, ...] = (),
 ) -> tuple[int, Proof]:
     """A proof against the earliest of some intervals that has one; it voids all later ones too.
 
@@ -165,7 +175,7 @@ def first_proof(
         InputError: When the chain accepts no proof against any of them.
     """
     for interval in intervals:
-        for proof in court.find(market, read, interval, sender):
+        for proof in court.find(market, read, interval, sender, receipts):
             return interval, proof
     named = ", ".join(map(str, intervals)) or "none"
     raise InputError(

@@ -64,6 +64,7 @@ cli = LazyGroup(
         "audit": "oracle.commands.audit:audit",
         "bill": "oracle.commands.bill:bill_command",
         "challenge": "oracle.commands.challenge:challenge",
+        "seed": "oracle.commands.seed:seed",
         "deploy": "oracle.commands.deploy:deploy",
         "drill": "oracle.commands.drill:drill",
         "bundle": "oracle.commands.bundle:bundle",

@@ -284,13 +284,13 @@ class DemoRun:
         committed = self.orders_to_commit(interval, orders)
         orders_root = PlainTree.of_table(KIND_ORDER, committed, len(self.scenario.bus)).root
         self.gas.orders.append(operator.commit_orders(interval, orders_root))
-        seed, gas = operator.reveal(interval, [b.preimage(interval) for b in self.beacons])
+        seed, gas = self.draw_seed(operator, interval)
         self.gas.seeds.append(gas)
         done = self.tell(interval, orders, seed)
         self.gas.headers.append(
             operator.post(self.state.header_hash, done.payload, done.certificate)
         )
-        self.out.write(interval, done.bundle)
+        self.publish(interval, done.bundle)
         certificate = done.outcome.clearing.certificate
         self.dc_violations += len(check_network(self.scenario.network.grid, certificate).violations)
         self.fair.add(quantities, done.allocation["flexible_x_wh"].astype(np.int64))
@@ -298,6 +298,14 @@ class DemoRun:
         self.intervals.append(done)
         self.state = done.state
         return done
+
+    def publish(self, interval: int, bundle: bytes) -> None:
+        """Show everybody what is behind a header."""
+        self.out.write(interval, bundle)
+
+    def draw_seed(self, operator: Operator, interval: int) -> tuple[bytes, int]:
+        """Fix the seed of an interval; returns it, and the gas."""
+        return operator.reveal(interval, [beacon.preimage(interval) for beacon in self.beacons])
 
     def orders_to_commit(self, interval: int, orders: OrderTable) -> OrderTable:
         """The orders that the operator commits to: here all, as they were signed."""

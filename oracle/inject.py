@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from eth_account.signers.local import LocalAccount
+
 from deploy.chain import Chain, development_key
 from offchain.audit.findings import Rule
+from offchain.audit.published import PublishedMarket
 from offchain.errors import InputError
 from offchain.market import Interval
 from offchain.orders.table import OrderTable, Quantities
+from offchain.proofs import Proof
+from oracle.asking import Desk, hidden_leaf, withheld_proof
 from oracle.bundles import BundleDirectory
 from oracle.challenge import Challenge, Court, first_proof
 from oracle.demo import DemoResult, DemoRun
@@ -17,6 +22,9 @@ from oracle.terminal import Reporter
 
 _AUDITOR_WEI = 10 * 10**18
 
+INJECTABLE = tuple(sorted((*NAMES, Rule.WITHHELD.value)))
+"""What a demo's operator can be told to do."""
+
 
 def rule_of(name: str) -> Rule:
     """The rule of a name that can be injected.
@@ -24,8 +32,9 @@ def rule_of(name: str) -> Rule:
     Raises:
         InputError: There is no such name.
     """
-    if name not in NAMES:
-        raise InputError(f"inject: '{name}' is no fault; give one of {', '.join(NAMES)}")
+    if name not in INJECTABLE:
+        known = ", ".join(INJECTABLE)
+        raise InputError(f"inject: '{name}' is no fault; give one of {known}")
     return Rule(name)
 
 
@@ -60,12 +69,28 @@ def run_injected(
         chain.transfer(auditor.address, _AUDITOR_WEI)
         market = read_market(chain, run.contracts.ledger.address)
         court = Court.of(chain, run.contracts.ledger.address)
-        phase.step(f"the audit found {', '.join(sorted({f.rule for f in verdict.faults}))}")
-        interval, proof = first_proof(court, market, out.read, faulty, auditor.address)
+        if fault is Rule.WITHHELD:
+            interval, proof = _asked_in_vain(court, market, out, auditor)
+        else:
+            phase.step(f"the audit found {', '.join(sorted({f.rule for f in verdict.faults}))}")
+            interval, proof = first_proof(court, market, out.read, faulty, auditor.address)
         phase.step(f"the chain accepts a proof of {proof.function}")
         challenge = court.submit(interval, proof, auditor)
         phase.step(f"voided for {challenge.gas:,} gas")
     return run.result(0, verdict), challenge
+
+
+def _asked_in_vain(
+    court: Court, market: PublishedMarket, out: BundleDirectory, auditor: LocalAccount
+) -> tuple[int, Proof]:
+    """Ask for a participant's state of the interval that nobody can judge, and wait until the answer is overdue."""
+    interval = len(market.headers)
+    answer_by = Desk.of(court).ask(hidden_leaf(market, out.read, interval, 1), auditor)
+    court.chain.wait_until(answer_by + 1)
+    proof = withheld_proof(read_market(court.chain, court.ledger.address), out.read, interval)
+    if proof is None:
+        raise InputError("inject: somebody has answered for the operator; nothing is withheld")
+    return interval, proof
 
 
 class _LyingRun(DemoRun):
@@ -97,9 +122,14 @@ class _LyingRun(DemoRun):
 
     def tell(self, interval: int, orders: OrderTable, seed: bytes) -> Interval:
         """The truth, until the last interval."""
-        if not self._lies(interval):
+        if not self._lies(interval) or self._fault is Rule.WITHHELD:
             return super().tell(interval, orders, seed)
         return self._told(interval, orders, seed)
+
+    def publish(self, interval: int, bundle: bytes) -> None:
+        """Every bundle, but not the one that is withheld."""
+        if self._fault is not Rule.WITHHELD or not self._lies(interval):
+            super().publish(interval, bundle)
 
     def _told(self, interval: int, orders: OrderTable, seed: bytes) -> Interval:
         honest = super().tell(interval, orders, seed)

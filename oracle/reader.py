@@ -16,19 +16,30 @@ from web3.exceptions import Web3Exception
 from web3.types import LogReceipt
 
 from deploy.chain import Chain
-from deploy.contracts import artifact, has_code_of
+from deploy.contracts import BEACONS, artifact, has_code_of
 from offchain.audit.published import (
+    Asked,
     CollateralChange,
+    Draw,
     ForcedOrder,
     PostedHeader,
     PublishedMarket,
+    Question,
 )
 from offchain.commitment.header import Domain, Header
 from offchain.errors import InputError
+from offchain.randomness.drand import compressed_key
 
-_LEDGER_EVENTS: Final = ("OrdersCommitted", "SeedAccepted", "HeaderPosted", "HeadersVoided")
+_LEDGER_EVENTS: Final = (
+    "OrdersCommitted",
+    "SeedAccepted",
+    "SeedReopened",
+    "HeaderPosted",
+    "HeadersVoided",
+)
 _ESCROW_EVENTS: Final = ("Registered", "Deposited", "WithdrawalAnnounced", "Withdrawn", "Escaped")
 _FORCED_EVENTS: Final = ("Filed",)
+_REQUEST_EVENTS: Final = ("Asked", "Answered")
 
 _Place = tuple[int, int, int]
 """Where an event stands: block, transaction, log."""
@@ -47,7 +58,7 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     if not Web3.is_address(ledger_address):
         raise InputError(f"ledger: '{ledger_address}' is not an address; give 0x and 40 digits")
     ledger = _contract(chain, "ClearingLedger", Web3.to_checksum_address(ledger_address))
-    registry, escrow, forced = _bound(chain, ledger)
+    registry, escrow, forced, bond, beacon, requests = _bound(chain, ledger)
     domain = Domain(
         chain.chain_id,
         bytes.fromhex(ledger.address[2:]),
@@ -77,11 +88,57 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
             for _, arguments, _ in _events(chain, forced, _FORCED_EVENTS)
         ),
         unreadable=unreadable,
+        public_key=_network(beacon),
+        draws=_draws(chain, beacon),
+        asked=_asked(chain, requests),
+        signers=_signers(chain, bond),
+        now=chain.now(),
     )
 
 
-def _bound(chain: Chain, ledger: Contract) -> tuple[Contract, Contract, Contract]:
-    """Grid registry, escrow and forced orders of a ledger.
+def _is_drand(beacon: Contract) -> bool:
+    return any(entry.get("name") == "publicKey" for entry in beacon.abi)
+
+
+def _network(beacon: Contract) -> bytes:
+    """Public key of the drand network that makes the seeds; empty where none does."""
+    return compressed_key(beacon.functions.publicKey().call()) if _is_drand(beacon) else b""
+
+
+def _draws(chain: Chain, beacon: Contract) -> dict[int, Draw]:
+    """What the newest seed of each interval is said to be made of."""
+    if not _is_drand(beacon):
+        return {}
+    return {
+        int(drawn["interval"]): Draw(int(drawn["round"]), bytes(drawn["signature"]))
+        for _, drawn, _ in _events(chain, beacon, ("Drawn",))
+    }
+
+
+def _asked(chain: Chain, requests: Contract) -> tuple[Asked, ...]:
+    """Questions about data that nobody has answered."""
+    found: dict[bytes, Asked] = {}
+    for name, arguments, _ in _events(chain, requests, _REQUEST_EVENTS):
+        key = bytes(arguments["key"])
+        if name == "Answered":
+            del found[key]
+        else:
+            question = Question(*arguments["question"].values())
+            found[key] = Asked(question, int(arguments["answerBy"]))
+    return tuple(found.values())
+
+
+def _signers(chain: Chain, bond: Contract) -> frozenset[bytes]:
+    """Who may sign headers and receipts now."""
+    admitted = {
+        arguments["signer"]: bool(arguments["admitted"])
+        for _, arguments, _ in _events(chain, bond, ("SignerSet",))
+    }
+    return frozenset(bytes.fromhex(signer[2:]) for signer, is_now in admitted.items() if is_now)
+
+
+def _bound(chain: Chain, ledger: Contract) -> tuple[Contract, ...]:
+    """Grid registry, escrow, forced orders, bond, beacon and data requests of a ledger.
 
     Published code is not enough: a court could judge another ledger, an escrow pay by one. So every contract of the
     market is held to its code, and to those that it must name in turn.
@@ -92,7 +149,9 @@ def _bound(chain: Chain, ledger: Contract) -> tuple[Contract, Contract, Contract
     registry = _contract(chain, "GridRegistry", ledger.functions.registry().call())
     faults = _contract(chain, "FaultProofs", ledger.functions.faults().call())
     bond = _contract(chain, "OracleBond", ledger.functions.bond().call())
-    beacon = _contract(chain, "CommitReveal", ledger.functions.beacon().call())
+    beacon = _beacon(chain, ledger.functions.beacon().call())
+    annex = _contract(chain, "FaultsAnnex", faults.functions.annex().call())
+    requests = _contract(chain, "DataRequests", faults.functions.requests().call())
     escrow = _contract(chain, "SettlementEscrow", faults.functions.escrow().call())
     forced = _contract(chain, "ForcedOrders", faults.functions.forced().call())
     verifier = _contract(chain, "NetworkVerifier", faults.functions.verifier().call())
@@ -101,7 +160,15 @@ def _bound(chain: Chain, ledger: Contract) -> tuple[Contract, Contract, Contract
         ("FaultProofs", faults, "bond", bond),
         ("OracleBond", bond, "ledger", ledger),
         ("OracleBond", bond, "faults", faults),
-        ("CommitReveal", beacon, "ledger", ledger),
+        ("randomness beacon", beacon, "ledger", ledger),
+        *([("DrandBeacon", beacon, "bond", bond)] if _is_drand(beacon) else []),
+        ("DataRequests", requests, "ledger", ledger),
+        ("FaultsAnnex", annex, "ledger", ledger),
+        ("FaultsAnnex", annex, "bond", bond),
+        ("FaultsAnnex", annex, "escrow", escrow),
+        ("FaultsAnnex", annex, "verifier", verifier),
+        ("FaultsAnnex", annex, "forced", forced),
+        ("FaultsAnnex", annex, "requests", requests),
         ("SettlementEscrow", escrow, "ledger", ledger),
         ("ForcedOrders", forced, "ledger", ledger),
         ("ForcedOrders", forced, "escrow", escrow),
@@ -113,7 +180,15 @@ def _bound(chain: Chain, ledger: Contract) -> tuple[Contract, Contract, Contract
                 f"ledger: its {name} at {contract.address} names {named} as its {other}, not {expected.address}; "
                 "these contracts are not one market, take no part in it"
             )
-    return registry, escrow, forced
+    return registry, escrow, forced, bond, beacon, requests
+
+
+def _beacon(chain: Chain, address: ChecksumAddress) -> Contract:
+    """A ledger's randomness adapter, whichever it is."""
+    for name in BEACONS.values():
+        if has_code_of(chain.web3, name, address):
+            return chain.web3.eth.contract(address=address, abi=artifact(name).abi)
+    return _contract(chain, BEACONS["commit-reveal"], address)
 
 
 def _contract(chain: Chain, name: str, address: ChecksumAddress) -> Contract:
@@ -195,6 +270,8 @@ class _History:
             self.orders_roots[interval] = bytes(arguments["ordersRoot"])
         elif name == "SeedAccepted":
             self.seeds[interval] = bytes(arguments["seed"])
+        elif name == "SeedReopened":
+            self.seeds.pop(interval, None)
         elif name == "HeadersVoided":
             del self.headers[interval - 1 :], self.places[interval - 1 :]
         else:

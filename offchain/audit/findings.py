@@ -44,6 +44,9 @@ class Rule(StrEnum):
     SUBSCRIPTION = "subscription"
     IMBALANCE = "imbalance"
     RESERVE = "reserve"
+    SEED = "seed"
+    OMITTED = "omitted"
+    WITHHELD = "withheld"
 
 
 @dataclass(frozen=True)

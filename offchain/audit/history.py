@@ -101,6 +101,8 @@ def _inputs(market: PublishedMarket, interval: int, collateral: Ints) -> Inputs:
         seed=market.seeds.get(interval),
         collateral=collateral,
         forced=tuple(forced for forced in market.forced if forced.due <= interval),
+        public_key=market.public_key,
+        draw=market.draws.get(interval),
     )
 
 

@@ -13,6 +13,7 @@ from offchain.audit.rules import IntervalRules
 from offchain.commitment.bundle import Bundle, read_bundle
 from offchain.commitment.header import Header
 from offchain.errors import InputError
+from offchain.randomness.drand import is_signed
 
 
 def open_bundle(posted: PostedHeader, data: bytes) -> Bundle:
@@ -92,6 +93,10 @@ def _check_bundle(findings: Findings, posted: PostedHeader, header: Header, bund
 def _check_inputs(findings: Findings, context: Context, inputs: Inputs, header: Header) -> None:
     findings.equal(Rule.INPUTS, "the orders root", inputs.orders_root, header.orders_root)
     findings.equal(Rule.INPUTS, "the seed", inputs.seed, header.seed)
+    if inputs.draw is not None:
+        genuine = is_signed(inputs.public_key, inputs.draw.round, inputs.draw.signature)
+        where = f"that the signature of drand round {inputs.draw.round} is genuine"
+        findings.equal(Rule.SEED, where, True, genuine)
     findings.equal(Rule.POLICY, "the policy hash", context.policy_hash, header.policy_hash)
     findings.equal(Rule.GRID, "the grid version", True, header.grid_version in context.grids)
     findings.equal(
