@@ -121,7 +121,7 @@ def _proofs(grid: bytes) -> dict[str, int]:
     before, after = record(STATE, index=_INDEX), record(STATE, index=_INDEX, credit=1)
     pre_root, pre_path = plain_tree(leaf(KIND_STATE, before), _INDEX)
     post_root, post_path = plain_tree(leaf(KIND_STATE, after), _INDEX)
-    states = ((before, pre_path), (after, post_path), Policy().packed())
+    states = (bytes([3]) + before + after + pre_path + post_path, Policy().packed())
     found = {}
     for name, more in (("bracket", ()), ("payment", ()), ("transition", states)):
         rig = open_rig(grid, eager=False, window_s=DAY_S)

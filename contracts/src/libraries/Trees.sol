@@ -36,15 +36,9 @@ library Trees {
             root := node
             let step := path.offset
             for { let end := add(step, length) } lt(step, end) { step := add(step, 32) } {
-                switch and(index, 1)
-                case 0 {
-                    mstore(left, root)
-                    mstore(right, calldataload(step))
-                }
-                default {
-                    mstore(left, calldataload(step))
-                    mstore(right, root)
-                }
+                let side := shl(5, and(index, 1))
+                mstore(add(left, side), root)
+                mstore(sub(right, side), calldataload(step))
                 root := keccak256(free, 0x41)
                 index := shr(1, index)
             }
@@ -67,15 +61,9 @@ library Trees {
             root := node
             let step := path.offset
             for { let end := add(step, length) } lt(step, end) { step := add(step, 64) } {
-                switch and(index, 1)
-                case 0 {
-                    mstore(left, root)
-                    mstore(right, calldataload(step))
-                }
-                default {
-                    mstore(left, calldataload(step))
-                    mstore(right, root)
-                }
+                let side := shl(5, and(index, 1))
+                mstore(add(left, side), root)
+                mstore(sub(right, side), calldataload(step))
                 mstore(add(free, 0x41), calldataload(add(step, 32)))
                 root := keccak256(free, 0x61)
                 index := shr(1, index)
