@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from deploy.chain import Chain, development_key
+from deploy.contracts import MarketSettings
 from offchain.audit.findings import Rule
 from offchain.errors import InputError
-from offchain.market import Interval
+from offchain.market import Genesis, Interval
 from offchain.orders.table import OrderTable, Quantities
 from oracle.bundles import BundleDirectory
+from oracle.chain import Operator
 from oracle.challenge import Challenge, Court, first_proof
 from oracle.demo import DemoResult, DemoRun
-from oracle.lies import NAMES, ORDER_LIES, Truth, tell
+from oracle.lies import NAMES as TOLD
+from oracle.lies import ORDER_LIES, Truth, tell
 from oracle.reader import read_market
 from oracle.scenario import Scenario
+from oracle.staged import GATE, STAGED
 from oracle.terminal import Reporter
+
+#: Every lie that a demo's operator can tell, by the rule that it breaks.
+NAMES: Final = tuple(sorted({*TOLD, *(rule.value for rule in STAGED)}))
 
 _AUDITOR_WEI = 10 * 10**18
 
@@ -50,6 +59,10 @@ def run_injected(
     """
     if len(scenario.scarce) < 2:
         raise InputError("inject: one interval is too few to lie in; give --intervals 2 or more")
+    if fault in STAGED and STAGED[fault].prepare and len(scenario.scarce) < GATE:
+        raise InputError(
+            f"inject: {fault} is prepared {GATE} intervals ahead; give --intervals {GATE} or more"
+        )
     run = _LyingRun(scenario, chain, out, reporter, fault)
     run.open()
     run.clear_all()
@@ -81,7 +94,20 @@ class _LyingRun(DemoRun):
     ) -> None:
         super().__init__(scenario, chain, out, reporter)
         self._fault = fault
+        self._staged = STAGED.get(fault)
         self._orders: list[OrderTable] = []
+
+    def settings(self, draft: Genesis) -> MarketSettings:
+        """What the contracts are deployed with, lazy where the lie needs it."""
+        honest = super().settings(draft)
+        return self._staged.settings(honest) if self._staged else honest
+
+    def clear(self, operator: Operator, interval: int) -> Interval:
+        """Clear an interval; what a lie needs of the chain is prepared in time."""
+        last = len(self.scenario.scarce)
+        if self._staged and self._staged.prepare and interval == last - GATE + 1:
+            self._staged.prepare(self, last)
+        return super().clear(operator, interval)
 
     def signed_orders(self, interval: int) -> tuple[OrderTable, Quantities]:
         """Everybody's orders, of which the operator of the last interval commits to false ones."""
@@ -91,7 +117,11 @@ class _LyingRun(DemoRun):
 
     def orders_to_commit(self, interval: int, orders: OrderTable) -> OrderTable:
         """What is committed to before the seed is known; the seed has no part in which orders."""
-        if not self._lies(interval) or self._fault not in ORDER_LIES:
+        if not self._lies(interval):
+            return orders
+        if self._staged:
+            return self._staged.drop(orders)
+        if self._fault not in ORDER_LIES:
             return orders
         return self._told(interval, orders, bytes(32)).orders
 
@@ -104,6 +134,8 @@ class _LyingRun(DemoRun):
     def _told(self, interval: int, orders: OrderTable, seed: bytes) -> Interval:
         honest = super().tell(interval, orders, seed)
         truth = Truth(honest, self.secret("salt", interval), self.clearer)
+        if self._staged:
+            return self._staged.tell(truth, self._staged.drop(orders))
         return tell(self._fault, truth, self._orders[-2])
 
     def _lies(self, interval: int) -> bool:

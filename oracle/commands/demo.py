@@ -17,8 +17,7 @@ from oracle.bundles import BundleDirectory
 from oracle.challenge import Challenge, challenge_json, print_challenge
 from oracle.demo import run_demo
 from oracle.demo_report import as_json, print_summary
-from oracle.inject import rule_of, run_injected
-from oracle.lies import NAMES
+from oracle.inject import NAMES, rule_of, run_injected
 from oracle.scenario import ScenarioConfig, draw_scenario
 from oracle.terminal import Reporter
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from oracle import cli
-from oracle.lies import NAMES
+from oracle.inject import NAMES
 
 SMALL = ["demo", "--json", "--participants", "15", "--intervals", "3", "--inject"]
 
