@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from web3.types import TxParams, Wei
 
 from deploy.chain import Chain
 from deploy.contracts import artifact
-from offchain.audit.findings import Rule
+from offchain.audit.findings import Fault, Rule
 from offchain.audit.history import ReadBundle
 from offchain.audit.published import PublishedMarket
 from offchain.errors import InputError
@@ -38,7 +38,8 @@ class Challenge:
         rules: The audit's rules that it answers.
         reward_micro: What the prover is paid: expected before, received after it was sent.
         gas: Of the proof; estimated before, used after it was sent.
-        reserve_gas: Of its reservation; 0 before it was sent.
+        reserve_gas: Of its reservation, likewise.
+        cost_wei: What both cost in the chain's own coin: at its present gas price, or as paid.
         voided: Whether the header is void.
         bond_micro: What is left of the bond.
     """
@@ -49,6 +50,7 @@ class Challenge:
     reward_micro: int
     gas: int
     reserve_gas: int
+    cost_wei: int
     voided: bool
     bond_micro: int
 
@@ -96,15 +98,19 @@ class Court:
                 yield proof
 
     def estimate(self, interval: int, proof: Proof, sender: ChecksumAddress) -> Challenge:
-        """What a proof would cost and bring."""
+        """What a proof would cost and bring; nothing is sent."""
         fields: TxParams = {"from": sender, "value": Wei(0)}
+        call = self.call(proof)
+        reserve = self.faults.functions.commit(_reservation(sender, call))
+        gas, reserve_gas = call.estimate_gas(fields), reserve.estimate_gas(fields)
         return Challenge(
             interval=interval,
             proof=kebab(proof.function),
             rules=RULES[proof.function],
             reward_micro=self._reward(),
-            gas=self.call(proof).estimate_gas(fields),
-            reserve_gas=0,
+            gas=gas,
+            reserve_gas=reserve_gas,
+            cost_wei=(gas + reserve_gas) * self.chain.web3.eth.gas_price,
             voided=False,
             bond_micro=int(self.bond.functions.bonded().call()),
         )
@@ -130,9 +136,8 @@ class Court:
         """
         sender = account.address if account else self.chain.payer
         call = self.call(proof)
-        encoded = bytes.fromhex(str(call._encode_transaction_data()).removeprefix("0x"))
-        commitment = keccak(bytes.fromhex(sender[2:]).rjust(32, b"\0") + keccak(encoded))
-        reserved = self.chain.transact(self.faults.functions.commit(commitment), account)
+        commit = self.faults.functions.commit(_reservation(sender, call))
+        reserved = self.chain.transact(commit, account)
         receipt: Any = self.chain.transact(call, account)
         (slashed,) = self.bond.events.Slashed().process_receipt(receipt, errors=DISCARD)
         return Challenge(
@@ -142,9 +147,18 @@ class Court:
             reward_micro=int(slashed["args"]["reward"]),
             gas=int(receipt["gasUsed"]),
             reserve_gas=int(reserved["gasUsed"]),
+            cost_wei=sum(
+                int(r["gasUsed"]) * int(r["effectiveGasPrice"]) for r in (reserved, receipt)
+            ),
             voided=int(self.ledger.functions.head().call()) < interval,
             bond_micro=int(self.bond.functions.bonded().call()),
         )
+
+
+def _reservation(sender: ChecksumAddress, call: ContractFunction) -> bytes:
+    """What binds a proof to who sends it: ``H(abi.encode(sender, H(calldata)))``."""
+    encoded = bytes.fromhex(str(call._encode_transaction_data()).removeprefix("0x"))
+    return keccak(bytes.fromhex(sender[2:]).rjust(32, b"\0") + keccak(encoded))
 
 
 def _plain(argument: object) -> object:
@@ -156,22 +170,47 @@ def first_proof(
     court: Court,
     market: PublishedMarket,
     read: ReadBundle,
-    intervals: list[int],
+    faults: Iterable[Fault],
     sender: ChecksumAddress,
 ) -> tuple[int, Proof]:
-    """A proof against the earliest of some intervals that has one; it voids all later ones too.
+    """A proof against the earliest interval that has one; it voids all later ones too.
+
+    Of the proofs that the chain accepts, one that answers a rule which the audit named goes before others.
+
+    Args:
+        court: Of the market.
+        market: What its chain says.
+        read: Where bundles come from.
+        faults: What an audit found.
+        sender: Who would send it.
 
     Raises:
-        InputError: When the chain accepts no proof against any of them.
+        InputError: When the chain accepts no proof against any of the intervals; it tells why of each.
     """
-    for interval in intervals:
-        for proof in court.find(market, read, interval, sender):
-            return interval, proof
-    named = ", ".join(map(str, intervals)) or "none"
-    raise InputError(
-        f"challenge: no proof is accepted against interval {named}; "
-        "the header is final or void already, or what it commits to was not published"
-    )
+    rules: dict[int, set[Rule]] = {}
+    for fault in faults:
+        rules.setdefault(fault.interval, set()).add(fault.rule)
+    final = int(court.ledger.functions.finalHead().call())
+    reasons = []
+    for interval in sorted(rules):
+        if interval <= final:
+            reasons.append(f"interval {interval} is final, its window has passed")
+            continue
+        accepted: list[Proof] = []
+        try:
+            for proof in court.find(market, read, interval, sender):
+                if rules[interval] & set(RULES[proof.function]):
+                    return interval, proof
+                accepted.append(proof)
+        except InputError as error:
+            reasons.append(f"interval {interval}: {error}")
+        if accepted:
+            return interval, accepted[0]
+        reasons.append(
+            f"interval {interval} has no proof that the chain accepts: it is void already, "
+            "or the records behind a root were not published"
+        )
+    raise InputError(f"challenge: nothing can be proven; {'; '.join(reasons) or 'no fault'}")
 
 
 def challenge_json(challenge: Challenge, fault: str) -> dict[str, object]:
@@ -183,6 +222,7 @@ def challenge_json(challenge: Challenge, fault: str) -> dict[str, object]:
         "voided": challenge.voided,
         "gas": challenge.gas,
         "reserve_gas": challenge.reserve_gas,
+        "cost_wei": challenge.cost_wei,
         "reward": challenge.reward_micro,
         "bond_left": challenge.bond_micro,
     }
@@ -192,9 +232,11 @@ def print_challenge(challenge: Challenge, console: Console) -> None:
     """Tell a person what a challenge did, or would do."""
     did = "is void" if challenge.voided else "can be voided"
     rules = ", ".join(challenge.rules)
+    gas = challenge.gas + challenge.reserve_gas
     console.print(
-        f"\nInterval {challenge.interval} {did}: the proof `{challenge.proof}` ({rules}) takes "
-        f"{challenge.gas:,} gas and pays {challenge.reward_micro / 10**6:,.2f} to who sends it; "
+        f"\nInterval {challenge.interval} {did}: the proof `{challenge.proof}` ({rules}) with its reservation "
+        f"takes {gas:,} gas, {challenge.cost_wei / 10**18:.6f} of the chain's coin, and pays "
+        f"{challenge.reward_micro / 10**6:,.2f} of the market's currency to who sends it; "
         f"{challenge.bond_micro / 10**6:,.2f} are in the operator's bond.",
         soft_wrap=True,
     )

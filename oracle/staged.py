@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from deploy.contracts import MarketSettings
 from offchain.audit.findings import Rule
 from offchain.commitment.hashing import packed_rows
