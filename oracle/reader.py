@@ -44,15 +44,10 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     Raises:
         InputError: When the address is none, or the contracts there are not clearwatt's as published.
     """
-    if not Web3.is_address(ledger_address):
-        raise InputError(f"ledger: '{ledger_address}' is not an address; give 0x and 40 digits")
-    ledger = _contract(chain, "ClearingLedger", Web3.to_checksum_address(ledger_address))
-    registry, escrow, forced = _bound(chain, ledger)
-    domain = Domain(
-        chain.chain_id,
-        bytes.fromhex(ledger.address[2:]),
-        bytes(ledger.functions.marketId().call()),
-    )
+    contracts = open_contracts(chain, ledger_address)
+    ledger, registry = contracts.ledger, contracts.registry
+    escrow, forced = contracts.escrow, contracts.forced
+    domain = contracts.domain(chain)
     history = _History(domain.hash())
     for name, arguments, log in _events(chain, ledger, _LEDGER_EVENTS):
         history.add(chain, ledger, name, arguments, log)
@@ -80,15 +75,37 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     )
 
 
-def _bound(chain: Chain, ledger: Contract) -> tuple[Contract, Contract, Contract]:
-    """Grid registry, escrow and forced orders of a ledger.
+@dataclass(frozen=True)
+class Contracts:
+    """The contracts of a market that is only looked at; the code of each is the published one."""
+
+    ledger: Contract
+    registry: Contract
+    escrow: Contract
+    forced: Contract
+
+    def domain(self, chain: Chain) -> Domain:
+        """What the market's hashes are bound to."""
+        return Domain(
+            chain.chain_id,
+            bytes.fromhex(self.ledger.address[2:]),
+            bytes(self.ledger.functions.marketId().call()),
+        )
+
+
+def open_contracts(chain: Chain, ledger_address: str) -> Contracts:
+    """The contracts of a ledger.
 
     Published code is not enough: a court could judge another ledger, an escrow pay by one. So every contract of the
     market is held to its code, and to those that it must name in turn.
 
     Raises:
-        InputError: When a contract's code is not the published one, or it belongs to another market.
+        InputError: When the address is none, a contract's code is not the published one, or it belongs to another
+            market.
     """
+    if not Web3.is_address(ledger_address):
+        raise InputError(f"ledger: '{ledger_address}' is not an address; give 0x and 40 digits")
+    ledger = _contract(chain, "ClearingLedger", Web3.to_checksum_address(ledger_address))
     registry = _contract(chain, "GridRegistry", ledger.functions.registry().call())
     faults = _contract(chain, "FaultProofs", ledger.functions.faults().call())
     bond = _contract(chain, "OracleBond", ledger.functions.bond().call())
@@ -113,7 +130,7 @@ def _bound(chain: Chain, ledger: Contract) -> tuple[Contract, Contract, Contract
                 f"ledger: its {name} at {contract.address} names {named} as its {other}, not {expected.address}; "
                 "these contracts are not one market, take no part in it"
             )
-    return registry, escrow, forced
+    return Contracts(ledger, registry, escrow, forced)
 
 
 def _contract(chain: Chain, name: str, address: ChecksumAddress) -> Contract:
