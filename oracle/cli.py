@@ -64,6 +64,7 @@ cli = LazyGroup(
         "audit": "oracle.commands.audit:audit",
         "bill": "oracle.commands.bill:bill_command",
         "challenge": "oracle.commands.challenge:challenge",
+        "watch": "oracle.commands.watch:watch",
         "verify-mine": "oracle.commands.verify_mine:verify_mine",
         "claim": "oracle.commands.ticket:claim",
         "escape": "oracle.commands.ticket:escape",
