@@ -63,7 +63,7 @@ def run_injected(
         raise InputError(
             f"inject: {fault} is prepared {GATE} intervals ahead; give --intervals {GATE} or more"
         )
-    run = _LyingRun(scenario, chain, out, reporter, fault)
+    run = LyingRun(scenario, chain, out, reporter, fault)
     run.open()
     run.clear_all()
     verdict = run.audit()
@@ -80,7 +80,7 @@ def run_injected(
     return run.result(0, verdict), challenge
 
 
-class _LyingRun(DemoRun):
+class LyingRun(DemoRun):
     """A demo whose operator breaks one rule in the last interval."""
 
     def __init__(

@@ -13,6 +13,7 @@ from offchain.audit.history import Verdict, audit_market
 from offchain.errors import InputError
 from oracle.bundles import BundleDirectory
 from oracle.reader import read_market
+from oracle.report.write import write_report
 from oracle.terminal import Reporter
 from oracle.verdict import verdict_json
 
@@ -28,9 +29,19 @@ from oracle.verdict import verdict_json
     help="Directory with genesis.bundle, 00001.bundle and so on.",
 )
 @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the verdict as one HTML page that needs no network.",
+)
 @click.pass_context
 def audit(
-    context: click.Context, rpc: str, ledger: str, directory: Path, json_wanted: bool
+    context: click.Context,
+    rpc: str,
+    ledger: str,
+    directory: Path,
+    json_wanted: bool,
+    report: Path | None,
 ) -> None:
     r"""Check every interval of a market again, trusting nobody.
 
@@ -47,6 +58,7 @@ def audit(
     Examples:
       clearwatt audit --rpc http://127.0.0.1:8545 --ledger 0x... --bundles bundles
       clearwatt audit --rpc URL --ledger 0x... --bundles bundles --json
+      clearwatt audit --rpc URL --ledger 0x... --bundles bundles --report report.html
     """
     bundles = BundleDirectory.open(directory)
     chain = connect(rpc)
@@ -58,6 +70,8 @@ def audit(
     with reporter.phase("Auditing", len(market.headers) + 1) as phase:
         for verdict in audit_market(market, bundles.read):
             phase.step(f"{verdict.checks:,} checks, {len(verdict.faults)} faults")
+    if report is not None:
+        write_report(report, market, verdict, bundles.read, reporter)
     if json_wanted:
         click.echo(json.dumps(verdict_json(verdict), indent=1))
     else:
