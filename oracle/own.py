@@ -9,7 +9,8 @@ from web3 import Web3
 from web3.contract import Contract
 
 from deploy.chain import Chain
-from offchain.audit.history import GENESIS, ReadBundle
+from offchain.audit.genesis import GENESIS
+from offchain.audit.history import ReadBundle
 from offchain.commitment.bundle import Bundle, read_bundle, read_genesis
 from offchain.errors import InputError
 from offchain.fairness.state import join

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from offchain.audit.history import Verdict
+from offchain.audit.verdict import Verdict
 
 
 def verdict_json(verdict: Verdict) -> dict[str, object]:

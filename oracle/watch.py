@@ -13,12 +13,12 @@ from web3.exceptions import Web3Exception
 
 from deploy.chain import Chain, ChainError
 from offchain.audit.findings import Fault
-from offchain.audit.history import ReadBundle
+from offchain.audit.history import ReadBundle, open_market
 from offchain.audit.published import PublishedMarket
+from offchain.audit.verdict import Judgement
 from offchain.errors import ClearwattError, InputError
 from oracle.challenge import Court, first_proof
 from oracle.reader import read_market
-from oracle.sitting import Sitting
 
 #: How often a proof is tried against one header before somebody has to look.
 _TRIES: Final = 3
@@ -92,7 +92,6 @@ class Watcher:
         """
         self._connect, self._ledger, self._read = connect, ledger, read
         self._grace_s, self._challenge, self._clock = grace_s, challenge, clock
-        self._sitting = Sitting(read)
         self._chain: Chain | None = None
         self._away_since: float | None = None
         self._judged: dict[bytes, tuple[Fault, ...]] = {}
@@ -170,42 +169,48 @@ class Watcher:
     def _intervals(self, court: Court, market: PublishedMarket) -> list[Event]:
         final = int(court.ledger.functions.finalHead().call())
         window = int(court.ledger.functions.windowSeconds().call())
-        events = []
-        for interval in range(final + 1, len(market.headers) + 1):
-            header_hash = market.headers[interval - 1].header_hash
-            if header_hash not in self._judged:
-                posted = int(court.ledger.functions.postedAt(interval).call())
-                events += self._judge(market, interval, court.chain.now() - posted, posted + window)
+        events: list[Event] = []
+        new = [
+            interval
+            for interval, posted in enumerate(market.headers, start=1)
+            if interval > final and posted.header_hash not in self._judged
+        ]
+        if new:
+            opening, auditor = open_market(market, self._read)
+            for interval in new:
+                judgement = auditor.judge(interval) if auditor else _unopened(opening)
+                posted_at = int(court.ledger.functions.postedAt(interval).call())
+                age_s, until = court.chain.now() - posted_at, posted_at + window
+                header_hash = market.headers[interval - 1].header_hash
+                events += self._take(judgement, interval, header_hash, age_s, until)
         for interval, reason in market.unreadable.items():
             if interval > final and self._first(Kind.DATA, b"%d" % interval):
                 self.unjudged.add(b"%d" % interval)
                 events.append(Event(Kind.DATA, f"interval {interval}: {reason}", interval))
         return events
 
-    def _judge(self, market: PublishedMarket, interval: int, age_s: int, until: int) -> list[Event]:
-        header_hash = market.headers[interval - 1].header_hash
+    def _take(
+        self, judgement: Judgement, interval: int, header_hash: bytes, age_s: int, until: int
+    ) -> list[Event]:
+        """Take up the judgement of one interval."""
         about = (interval, header_hash.hex())
-        try:
-            findings = self._sitting.judge(market, interval)
-        except InputError as error:
+        if judgement.unjudged is not None:
             since = self._waiting.setdefault(header_hash, self._clock())
             waited = max(float(age_s), self._clock() - since)
             if waited < self._grace_s or not self._first(Kind.DATA, header_hash):
                 return []
             self.unjudged.add(header_hash)
-            words = (
-                f"interval {interval} cannot be judged, {waited:.0f} s after it was posted: {error}"
-            )
+            words = f"interval {interval} cannot be judged, {waited:.0f} s after it was posted: {judgement.unjudged}"
             return [Event(Kind.DATA, words, *about, disputable_until=until)]
-        faults = tuple(findings.faults.values())
-        self._judged[header_hash] = faults
+        self._judged[header_hash] = judgement.faults
         self.unjudged.discard(header_hash)
-        if not faults:
-            words = f"interval {interval}: {findings.checks:,} checks, every rule was kept"
+        if not judgement.faults:
+            checks = sum(judgement.compared.values())
+            words = f"interval {interval}: {checks:,} checks, every rule was kept"
             return [Event(Kind.JUDGED, words, *about)]
         self.found_fault = True
-        rules = tuple(str(fault.rule) for fault in faults)
-        words = "; ".join(map(str, faults))
+        rules = tuple(str(fault.rule) for fault in judgement.faults)
+        words = "; ".join(map(str, judgement.faults))
         return [Event(Kind.FAULT, words, *about, rules, until)]
 
     def _first(self, kind: Kind, about: bytes = b"") -> bool:
@@ -239,3 +244,9 @@ class Watcher:
             )
             return [Event(Kind.CHALLENGE, words, *about, tuple(map(str, done.rules)))]
         return []
+
+
+def _unopened(opening: Judgement) -> Judgement:
+    """No interval can be judged where the market's beginning cannot."""
+    why = opening.unjudged or "it breaks a rule"
+    return Judgement(opening.interval, unjudged=f"the genesis: {why}")

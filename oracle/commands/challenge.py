@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from deploy.devnet import connect
-from offchain.audit.history import Verdict
+from offchain.audit.verdict import Verdict
 from offchain.errors import InputError
 from oracle.bundles import BundleDirectory
 from oracle.challenge import Challenge, Court, challenge_json, first_proof, print_challenge

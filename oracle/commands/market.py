@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from offchain.audit.history import Verdict, audit_market
+from offchain.audit.history import audit_market
 from offchain.audit.published import PublishedMarket
+from offchain.audit.verdict import Verdict
 from oracle.bundles import BundleDirectory
 from oracle.terminal import Reporter
 

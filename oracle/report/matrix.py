@@ -8,7 +8,7 @@ from html import escape
 from typing import Final
 
 from offchain.audit.findings import Rule
-from offchain.audit.history import Verdict
+from offchain.audit.verdict import Verdict
 from oracle.report.rules import WORDS
 
 COLUMNS: Final = 48
@@ -16,6 +16,8 @@ COLUMNS: Final = 48
 _LABELLED: Final = 8
 #: An interval with such a fault is judged no further: nothing can be reckoned with its numbers.
 _STOPS: Final = frozenset({Rule.RANGE, Rule.GRID})
+#: Hold of the market, and not of one of its intervals.
+WHOLE: Final = (Rule.CODE, Rule.ESCROW)
 
 
 class Mark(StrEnum):
@@ -43,19 +45,24 @@ class Matrix:
     rows: dict[Rule, tuple[Mark, ...]]
 
     @classmethod
-    def of(cls, verdict: Verdict, last: int, first: int = 1) -> Matrix:
-        """The matrix of a verdict over the intervals first ... last; broken outweighs open, open outweighs kept."""
+    def of(cls, verdict: Verdict) -> Matrix:
+        """The matrix of a verdict over its intervals; broken outweighs open, open outweighs kept."""
+        first, last = verdict.first, verdict.last
         count = max(0, last - first + 1)
         width = max(1, -(-count // COLUMNS))
         columns = tuple((t, min(t + width - 1, last)) for t in range(first, last + 1, width))
         broken: dict[int, set[Rule]] = {}
         for fault in verdict.faults:
             broken.setdefault(fault.interval, set()).add(fault.rule)
-        rows: dict[Rule, list[Mark]] = {rule: [Mark.KEPT] * len(columns) for rule in WORDS}
+        rows = {
+            rule: [Mark.KEPT if verdict.compared[rule] else Mark.OPEN] * len(columns)
+            for rule in WORDS
+            if rule not in WHOLE
+        }
         for at, (begin, end) in enumerate(columns):
             for interval in range(begin, end + 1):
                 wrong = broken.get(interval, set())
-                stopped = interval in verdict.unjudged or wrong & _STOPS
+                stopped = interval not in verdict.judged or bool(wrong & _STOPS)
                 if not (wrong or stopped):
                     continue
                 for rule, marks in rows.items():

@@ -7,13 +7,13 @@ from html import escape
 from typing import Final
 
 from offchain.audit.findings import Fault, Rule
-from offchain.audit.history import Verdict
 from offchain.audit.published import PublishedMarket
+from offchain.audit.verdict import Verdict
 from offchain.proofs import RULES, kebab
 from offchain.units import MICRO_PER_CURRENCY
 from oracle.pages import figure, page
 from oracle.report.figures import Drawn, draw
-from oracle.report.matrix import Matrix, runs
+from oracle.report.matrix import WHOLE, Matrix, runs
 from oracle.report.rules import BEYOND, WORDS
 from oracle.report.series import Series
 
@@ -72,23 +72,23 @@ def report_page(market: PublishedMarket, verdict: Verdict, series: Series, audit
     ledger = f"0x{domain.ledger.hex()}"
     title = f"Audit of the market at {ledger}"
     faulty = {fault.interval for fault in verdict.faults}
-    last = len(market.headers) + sum(t > len(market.headers) for t in verdict.unjudged)
     body = [
         "<h1>Audit report</h1>",
         f'<p class="lead">Market at ledger <code>{ledger}</code> on chain {domain.chain_id}, audited {audited}.</p>',
-        _verdict(verdict, last, faulty),
-        _facts(market, verdict, series, last),
+        _verdict(verdict, faulty),
+        _facts(market, verdict, series),
         _faults(verdict.faults),
         _figures(draw(series, faulty)),
-        _matrix(verdict, last),
+        _matrix(verdict),
         _unchecked(verdict),
         _again(ledger, market),
     ]
     return page(title, "\n".join(part for part in body if part) + "\n", _STYLE)
 
 
-def _verdict(verdict: Verdict, last: int, faulty: set[int]) -> str:
-    checks = f"{verdict.intervals:,} of {last:,} intervals were judged, by {verdict.checks:,} comparisons."
+def _verdict(verdict: Verdict, faulty: set[int]) -> str:
+    count = verdict.last - verdict.first + 1
+    checks = f"{verdict.intervals:,} of {count:,} intervals were judged, by {verdict.checks:,} comparisons."
     if faulty:
         kind = "broken"
         where = _list([_interval(t) for t in sorted(faulty)])
@@ -105,9 +105,9 @@ def _verdict(verdict: Verdict, last: int, faulty: set[int]) -> str:
     return f'<div class="verdict {kind}"><p><strong>{escape(first)}</strong></p><p>{checks}</p>{rest}</div>'
 
 
-def _facts(market: PublishedMarket, verdict: Verdict, series: Series, last: int) -> str:
+def _facts(market: PublishedMarket, verdict: Verdict, series: Series) -> str:
     head = market.headers[-1].header_hash.hex() if market.headers else market.genesis_hash.hex()
-    facts = [("Intervals with a header", f"{last:,}"), ("Rules", f"{len(WORDS)}")]
+    facts = [("Intervals with a header", f"{len(market.headers):,}"), ("Rules", f"{len(WORDS)}")]
     if series.points:
         served = 100 * series.served_wh / max(series.requested_wh, 1)
         prices = series.column("price_low").min(), series.column("price_high").max()
@@ -174,10 +174,10 @@ def _figures(drawn: Iterable[Drawn]) -> str:
     return f'<h2>What happened</h2>\n<div class="figures">{"".join(parts)}</div>'
 
 
-def _matrix(verdict: Verdict, last: int) -> str:
-    if not last:
+def _matrix(verdict: Verdict) -> str:
+    if verdict.last < verdict.first:
         return ""
-    matrix = Matrix.of(verdict, last)
+    matrix = Matrix.of(verdict)
     begin, end = matrix.columns[0]
     width = end - begin + 1
     each = "each column is an interval"
@@ -187,7 +187,18 @@ def _matrix(verdict: Verdict, last: int) -> str:
         f"<h2>Intervals by rules</h2>\n<p>Every rule in every interval; {each}.</p>\n"
         '<p class="key"><span style="background:#d9efe7">&nbsp;</span>kept'
         '<span style="background:#D55E00;color:#fff">✕</span>broken'
-        '<span style="background:#f5dca3">?</span>not judged</p>\n' + matrix.html()
+        '<span style="background:#f5dca3">?</span>not judged</p>\n'
+        + matrix.html()
+        + f"<p>Of the market as a whole: {_whole(verdict)}.</p>"
+    )
+
+
+def _whole(verdict: Verdict) -> str:
+    broken = {fault.rule for fault in verdict.faults}
+    return "; ".join(
+        f"<strong>{rule.value}</strong>, {WORDS[rule]}: "
+        + ("broken" if rule in broken else "kept" if verdict.compared[rule] else "not compared")
+        for rule in WHOLE
     )
 
 

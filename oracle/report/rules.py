@@ -40,6 +40,8 @@ WORDS: Final[dict[Rule, str]] = {
     Rule.OVERDRAWN: "nobody owes more than its deposit",
     Rule.ROOT: "the hashes on the chain are those of the data",
     Rule.TOTALS: "the totals add up, and payments sum to zero",
+    Rule.CODE: "the contracts have the published code",
+    Rule.ESCROW: "the escrow holds what it owes",
 }
 
 #: What no audit of bundles can see, whatever it is given (docs/threat-model.md).

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from offchain.audit.history import GENESIS, ReadBundle
+from offchain.audit.genesis import GENESIS
+from offchain.audit.history import ReadBundle
 from offchain.audit.interval import open_bundle
 from offchain.audit.published import PublishedMarket
 from offchain.commitment.bundle import Bundle, read_genesis

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
-from offchain.audit.history import ReadBundle, Verdict
+from offchain.audit.history import ReadBundle
 from offchain.audit.published import PublishedMarket
+from offchain.audit.verdict import Verdict
 from offchain.errors import InputError
 from oracle.report.page import report_page
 from oracle.report.series import read_series
