@@ -26,6 +26,8 @@ from offchain.proofs import RULES, Proof, kebab, proofs, published_claim
 
 #: More than any proof needs but that of the network of the largest grids.
 _CALL_GAS: Final = 16_000_000
+#: The most that paying the reward takes; nobody is paid yet in a call before the reservation.
+_REWARD_GAS: Final = 40_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Challenge:
         proof: The function of FaultProofs, in kebab case.
         rules: The audit's rules that it answers.
         reward_micro: What the prover is paid: expected before, received after it was sent.
-        gas: Of the proof; estimated before, used after it was sent.
+        gas: Of the proof; the most before, used after it was sent.
         reserve_gas: Of its reservation, likewise.
         cost_wei: What both cost in the chain's own coin: at its present gas price, or as paid.
         voided: Whether the header is void.
@@ -102,7 +104,8 @@ class Court:
         fields: TxParams = {"from": sender, "value": Wei(0)}
         call = self.call(proof)
         reserve = self.faults.functions.commit(_reservation(sender, call))
-        gas, reserve_gas = call.estimate_gas(fields), reserve.estimate_gas(fields)
+        gas = call.estimate_gas(fields) + _REWARD_GAS
+        reserve_gas = reserve.estimate_gas(fields)
         return Challenge(
             interval=interval,
             proof=kebab(proof.function),
