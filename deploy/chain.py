@@ -145,6 +145,15 @@ class Chain:
             call.fn_name, {"to": call.address, "data": data, "value": Wei(0)}, account
         )
 
+    def refusal(self, call: ContractFunction, fields: TxParams | None = None) -> str | None:
+        """Why the chain would refuse a call now, by the contract's own error; None if it would not."""
+        self._learn_errors(call.contract_abi)
+        try:
+            call.call(fields or {})
+        except self.engine.refusals as error:
+            return self._reason(error)
+        return None
+
     def transfer(self, to: ChecksumAddress, wei: int) -> TxReceipt:
         """Send the chain's own coin from the payer."""
         return self._send("transfer", {"to": to, "value": Wei(wei)}, None)

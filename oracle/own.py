@@ -152,16 +152,14 @@ class OwnReader:
             raise InputError(
                 f"bundles: the bundle of interval {interval} is damaged; fetch it again"
             )
-        try:
-            header = (bundle.previous_hash, bundle.header.packed())
-            self._ledger.functions.requireHeader(header).call()
-        except self._chain.engine.refusals:
+        header = (bundle.previous_hash, bundle.header.packed())
+        if self._chain.refusal(self._ledger.functions.requireHeader(header)) is not None:
             ring = int(self._ledger.functions.ringSize().call())
             raise InputError(
                 f"bundles: the ledger does not hold the header in the bundle of interval {interval}: it is "
                 f"another's, was voided, or is older than the {ring} headers kept; fetch it again, or see "
                 "`clearwatt audit` for older ones"
-            ) from None
+            )
         return bundle
 
     def check(self, index: int) -> Own:

@@ -110,21 +110,20 @@ class Counter:
     def _require_final(self) -> None:
         ticket, calls = self._ticket, self._ledger.functions
         state, _ = ticket.evidence
-        try:
-            calls.requireFinal(state).call()
-        except self._chain.engine.refusals:
-            if int(calls.finalHead().call()) < ticket.interval <= int(calls.head().call()):
-                until = int(calls.postedAt(ticket.interval).call()) + int(
-                    calls.windowSeconds().call()
-                )
-                raise InputError(
-                    f"ticket: the header of interval {ticket.interval} can be disputed until {moment(until)}; "
-                    "come back then"
-                ) from None
+        why = self._chain.refusal(calls.requireFinal(state))
+        if why is None:
+            return
+        if why.startswith("Ledger_NotFinal"):
+            window = int(calls.windowSeconds().call())
+            until = moment(int(calls.postedAt(ticket.interval).call()) + window)
             raise InputError(
-                f"ticket: the ledger no longer holds the header of interval {ticket.interval}: it was voided, or is "
-                f"older than the {calls.ringSize().call()} headers kept; use another ticket"
-            ) from None
+                f"ticket: the header of interval {ticket.interval} can be disputed until {until}; "
+                "come back then"
+            )
+        raise InputError(
+            f"ticket: the ledger does not hold its header of interval {ticket.interval}: it was voided, or is "
+            f"older than the {calls.ringSize().call()} headers kept; use another ticket"
+        )
 
     def _pay(self, call: ContractFunction, event: str) -> Payout:
         receipt: Any = self._chain.transact(call)
