@@ -20,7 +20,7 @@ from offchain.policy import Policy
 from offchain.proofs.claim import ChainFacts, Claim, open_claim
 from offchain.proofs.light import Checked, check_light, light_claim, own_line, own_state
 from offchain.proofs.lines import ints, state_of
-from oracle.reader import Contracts
+from oracle.market_contracts import MarketContracts
 from oracle.ticket import Ticket
 
 _GAINED = ("supply_pay", "pot_share", "imbalance_credit")
@@ -114,22 +114,24 @@ class OwnReader:
     """Reads what one participant needs of one interval, and checks it."""
 
     def __init__(
-        self, chain: Chain, contracts: Contracts, read: ReadBundle, interval: int | None
+        self, chain: Chain, contracts: MarketContracts, read: ReadBundle, interval: int | None
     ) -> None:
         """Choose an interval; the head if none is given.
 
         Raises:
             InputError: When there is no header, or a bundle that is needed is missing or another's.
         """
-        self._chain, self._contracts, self._read = chain, contracts, read
-        self._ledger: Contract = contracts.ledger
+        self._chain, self._read = chain, read
+        self._ledger: Contract = contracts.at["ClearingLedger"]
+        self._escrow: Contract = contracts.at["SettlementEscrow"]
+        self._registry: Contract = contracts.at["GridRegistry"]
         head = int(self._ledger.functions.head().call())
         if not head:
             raise InputError("interval: no header stands yet; come back after the first interval")
         self.interval = head if interval is None else interval
         if not 1 <= self.interval <= head:
             raise InputError(f"interval: {self.interval} has no header; give 1 ... {head}")
-        self.domain = contracts.domain(chain)
+        self.domain = contracts.domain
         self._genesis = read_genesis(self._data(GENESIS))
         self._policy = Policy.unpack(self._genesis.policy)
         self.bundle = self._posted(self.interval)
@@ -179,7 +181,7 @@ class OwnReader:
         ticket = Ticket(
             chain_id=self._chain.chain_id,
             ledger=self._ledger.address,
-            escrow=self._contracts.escrow.address,
+            escrow=self._escrow.address,
             interval=self.interval,
             header_hash=header_hash,
             state_root=header.state_root,
@@ -206,7 +208,7 @@ class OwnReader:
 
     def _account(self, index: int) -> tuple[str, int, int, int, int, int, bool]:
         owner, since, withdrawable, deposit, paid, announced, escaped = (
-            self._contracts.escrow.functions.account(index).call()
+            self._escrow.functions.account(index).call()
         )
         return owner, since, withdrawable, deposit, paid, announced, escaped
 
@@ -231,5 +233,5 @@ class OwnReader:
         return open_claim(bundle, before, self._policy, self._grid(bundle), facts, measured)
 
     def _grid(self, bundle: Bundle) -> Grid:
-        registry = self._contracts.registry.functions
+        registry = self._registry.functions
         return unpack(bytes(registry.packedGrid(bundle.header.grid_version).call()))

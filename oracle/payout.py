@@ -12,7 +12,7 @@ from web3.logs import DISCARD
 
 from deploy.chain import Chain
 from offchain.errors import InputError
-from oracle.reader import open_contracts
+from oracle.market_contracts import MarketContracts
 from oracle.ticket import Ticket
 
 
@@ -49,15 +49,16 @@ class Counter:
                 f"ticket: it is of chain {ticket.chain_id}, the node is on {chain.chain_id}; "
                 "name a node of that chain"
             )
-        contracts = open_contracts(chain, ticket.ledger)
-        if contracts.escrow.address != ticket.escrow:
+        contracts = MarketContracts.of(chain, ticket.ledger)
+        ledger, escrow = contracts.at["ClearingLedger"], contracts.at["SettlementEscrow"]
+        if escrow.address != ticket.escrow:
             raise InputError(
-                f"ticket: the ledger's escrow is {contracts.escrow.address}, not {ticket.escrow}; "
+                f"ticket: the ledger's escrow is {escrow.address}, not {ticket.escrow}; "
                 "the file was changed"
             )
         self._chain, self._ticket = chain, ticket
-        self._ledger: Contract = contracts.ledger
-        self._escrow: Contract = contracts.escrow
+        self._ledger: Contract = ledger
+        self._escrow: Contract = escrow
 
     def claim(self) -> Payout:
         """Collect what was earned beyond what is owed and was collected before; the owner is paid, whoever asks.

@@ -13,6 +13,7 @@ from web3.exceptions import Web3Exception
 
 from deploy.chain import Chain, ChainError
 from offchain.audit.findings import Fault
+from offchain.audit.genesis import GENESIS
 from offchain.audit.history import ReadBundle, open_market
 from offchain.audit.published import PublishedMarket
 from offchain.audit.verdict import Judgement
@@ -90,7 +91,7 @@ class Watcher:
             challenge: Whether to prove what is found; that costs gas.
             clock: Seconds that never go back.
         """
-        self._connect, self._ledger, self._read = connect, ledger, read
+        self._connect, self._ledger, self._source = connect, ledger, read
         self._grace_s, self._challenge, self._clock = grace_s, challenge, clock
         self._chain: Chain | None = None
         self._away_since: float | None = None
@@ -134,6 +135,13 @@ class Watcher:
             events += self._prove(court, market)
         return events
 
+    def _read(self, interval: int) -> bytes | None:
+        """A bundle; a server that does not give it is told like data that are missing."""
+        try:
+            return self._source(interval)
+        except ClearwattError as error:
+            raise InputError(str(error)) from error
+
     # THE NODE
 
     def _away(self, error: Exception) -> list[Event]:
@@ -176,7 +184,10 @@ class Watcher:
             if interval > final and posted.header_hash not in self._judged
         ]
         if new:
-            opening, auditor = open_market(market, self._read)
+            try:
+                opening, auditor = open_market(market, self._read)
+            except InputError as error:
+                opening, auditor = Judgement(GENESIS, unjudged=str(error)), None
             for interval in new:
                 judgement = auditor.judge(interval) if auditor else _unopened(opening)
                 posted_at = int(court.ledger.functions.postedAt(interval).call())

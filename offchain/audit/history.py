@@ -54,15 +54,19 @@ class Auditor:
         finally:
             lag = max(1, self._context.policy.meter_lag)
             self._opened = {t: b for t, b in self._opened.items() if t > interval - lag}
+        version = bundle.header.grid_version
+        if not self._market.on_chain and version not in self._context.grids:
+            unknown = f"its grid, version {version}, is not in the bundles"
+            return Judgement(interval, unjudged=unknown)
         posted, inputs = self._market.headers[interval - 1], self._inputs(interval)
         findings = audit_interval(self._context, interval, before, posted, inputs, bundle)
         return Judgement.of(findings)
 
-    def judge_escrow(self) -> Judgement | None:
-        """Hold the escrow to the newest final state; None where it is not known."""
+    def judge_escrow(self) -> Judgement:
+        """Hold the escrow, where its books are known, to the newest final state."""
         escrow = self._market.escrow
         if escrow is None:
-            return None
+            return Judgement(GENESIS)
         findings, state = Findings(escrow.final), self._start.state
         try:
             if escrow.final:
@@ -127,30 +131,23 @@ def open_market(market: PublishedMarket, read: ReadBundle) -> tuple[Judgement, A
     return Judgement.of(findings), Auditor(market, read, *start) if start else None
 
 
-def audit_market(
-    market: PublishedMarket, read: ReadBundle, first: int = 1, last: int | None = None
-) -> Iterator[Verdict]:
-    """Check a market from its genesis on, or a part of it.
+def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]:
+    """Check a whole market, one interval after the other.
 
     Args:
         market: What the chain says.
         read: Where bundles come from.
-        first: The first interval to judge.
-        last: The last one; the newest that stands if not given.
 
     Yields:
         The verdict so far, after each interval; the last one is the audit's.
     """
-    last = len(market.headers) if last is None else last
-    verdict = Verdict(first, last, unjudged=dict(market.unreadable))
+    verdict = Verdict(1, len(market.headers), unjudged=dict(market.unreadable))
     opening, auditor = open_market(market, read)
-    verdict.add(opening)
+    verdict.note(opening)
     yield verdict
-    for interval in range(first, last + 1):
+    for interval in range(1, verdict.last + 1):
         unknown = Judgement(interval, unjudged="the state before it is not known")
         verdict.add(auditor.judge(interval) if auditor else unknown)
-        yield verdict
-    books = auditor.judge_escrow() if auditor else None
-    if books is not None:
-        verdict.add(books)
+        if interval == verdict.last and auditor:
+            verdict.note(auditor.judge_escrow())
         yield verdict

@@ -69,10 +69,14 @@ class Verdict:
         return every and not self.faults and not self.unjudged
 
     def add(self, judgement: Judgement) -> None:
-        """Take up what was found in an interval, or in the genesis."""
+        """Take up what was found in an interval."""
+        self.note(judgement)
+        if judgement.unjudged is None:
+            self.judged.add(judgement.interval)
+
+    def note(self, judgement: Judgement) -> None:
+        """Take up what was found in the genesis or in the escrow."""
         self.compared.update(judgement.compared)
         self.faults.extend(judgement.faults)
         if judgement.unjudged is not None:
             self.unjudged[judgement.interval] = judgement.unjudged
-        elif judgement.interval:
-            self.judged.add(judgement.interval)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -12,9 +11,10 @@ from rich.console import Console
 from deploy.devnet import connect
 from offchain.audit.verdict import Verdict
 from offchain.errors import InputError
-from oracle.bundles import BundleDirectory
+from oracle.bundles import bundle_source
 from oracle.challenge import Challenge, Court, challenge_json, first_proof, print_challenge
-from oracle.commands.market import audited, bundles_option, chain_options
+from oracle.commands.audit import audited
+from oracle.commands.market import bundles_option, chain_options
 from oracle.reader import read_market
 from oracle.terminal import Reporter
 
@@ -30,7 +30,7 @@ def challenge(
     context: click.Context,
     rpc: str,
     ledger: str,
-    directory: Path,
+    bundles: str,
     dry_run: bool,
     yes: bool,
     json_wanted: bool,
@@ -56,15 +56,15 @@ def challenge(
     """
     if not (dry_run or yes or sys.stdin.isatty()):
         raise InputError("challenge: nobody can be asked here; give --yes to send, or --dry-run")
-    bundles = BundleDirectory.open(directory)
+    source = bundle_source(bundles)
     chain = connect(rpc)
     market = read_market(chain, ledger)
-    verdict = audited(market, bundles, Reporter())
+    verdict = audited(Reporter(), market, source)
     if not verdict.faults:
         _nothing_to_prove(verdict, json_wanted)
         return
     court = Court.of(chain, ledger)
-    interval, proof = first_proof(court, market, bundles.read, verdict.faults, chain.payer)
+    interval, proof = first_proof(court, market, source.read, verdict.faults, chain.payer)
     done = court.estimate(interval, proof, chain.payer)
     if not dry_run:
         if not yes:

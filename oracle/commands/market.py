@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-
-from offchain.audit.history import audit_market
-from offchain.audit.published import PublishedMarket
-from offchain.audit.verdict import Verdict
-from oracle.bundles import BundleDirectory
-from oracle.terminal import Reporter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,20 +20,10 @@ def chain_options(command: Command) -> Command:
 
 
 def bundles_option(command: Command) -> Command:
-    """The option `--bundles`, passed on as `directory`."""
+    """The option `--bundles`."""
     return click.option(
         "--bundles",
-        "directory",
-        type=click.Path(path_type=Path),
+        metavar="DIR|URL",
         required=True,
-        help="Directory with genesis.bundle, 00001.bundle and so on.",
+        help="Where genesis.bundle, 00001.bundle and so on are.",
     )(command)
-
-
-def audited(market: PublishedMarket, bundles: BundleDirectory, reporter: Reporter) -> Verdict:
-    """Audit a market, telling how far it is."""
-    verdict = Verdict()
-    with reporter.phase("Auditing", len(market.headers) + 1) as phase:
-        for verdict in audit_market(market, bundles.read):
-            phase.step(f"{verdict.checks:,} checks, {len(verdict.faults)} faults")
-    return verdict

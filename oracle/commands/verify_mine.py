@@ -12,11 +12,11 @@ from deploy.devnet import connect
 from offchain.bill.page import energy, money, percent, price
 from offchain.proofs import kebab
 from offchain.units import PPB
-from oracle.bundles import BundleDirectory
+from oracle.bundles import bundle_source
 from oracle.commands.market import bundles_option, chain_options
+from oracle.market_contracts import MarketContracts
 from oracle.own import Own, OwnReader, registration_numbers
 from oracle.payout import moment
-from oracle.reader import open_contracts
 from oracle.ticket import write_ticket
 
 _NOT_CHECKED = (
@@ -46,7 +46,7 @@ def verify_mine(
     context: click.Context,
     rpc: str,
     ledger: str,
-    directory: Path,
+    bundles: str,
     account: str,
     interval: int | None,
     tickets: Path,
@@ -71,9 +71,9 @@ def verify_mine(
       clearwatt verify-mine --rpc URL --ledger 0x... --bundles bundles --account 30
       clearwatt verify-mine --rpc URL --ledger 0x... --bundles bundles --account 0x... --json
     """
-    bundles = BundleDirectory.open(directory)
+    source = bundle_source(bundles)
     chain = connect(rpc)
-    reader = OwnReader(chain, open_contracts(chain, ledger), bundles.read, interval)
+    reader = OwnReader(chain, MarketContracts.of(chain, ledger), source.read, interval)
     checked = [
         reader.check(index) for index in registration_numbers(account, reader.bundle.contracts)
     ]

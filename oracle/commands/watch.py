@@ -11,13 +11,12 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Final
 
 import click
 
 from deploy.devnet import connect
-from oracle.bundles import BundleDirectory
+from oracle.bundles import bundle_source
 from oracle.commands.market import bundles_option, chain_options
 from oracle.watch import Event, Watcher
 from oracle.webhook import Webhook
@@ -55,7 +54,7 @@ def watch(
     context: click.Context,
     rpc: str,
     ledger: str,
-    directory: Path,
+    bundles: str,
     pause_s: float,
     grace_s: float,
     once: bool,
@@ -83,9 +82,9 @@ def watch(
       clearwatt watch --rpc URL --ledger 0x... --bundles bundles --challenge --webhook https://...
       clearwatt watch --rpc URL --ledger 0x... --bundles bundles --once --grace 0
     """
-    bundles = BundleDirectory.open(directory)
+    source = bundle_source(bundles)
     watcher = Watcher(
-        lambda: connect(rpc), ledger, bundles.read, grace_s=grace_s, challenge=challenge
+        lambda: connect(rpc), ledger, source.read, grace_s=grace_s, challenge=challenge
     )
     with ExitStack() as stack:
         hook = None

@@ -14,8 +14,9 @@ from offchain.units import MICRO_PER_CURRENCY
 from oracle.pages import figure, page
 from oracle.report.figures import Drawn, draw
 from oracle.report.matrix import WHOLE, Matrix, runs
-from oracle.report.rules import BEYOND, WORDS
+from oracle.report.rules import WORDS
 from oracle.report.series import Series
+from oracle.verdict import NOT_CHECKABLE
 
 #: More faults than anybody reads are counted only.
 _SHOWN: Final = 500
@@ -214,7 +215,9 @@ def _unchecked(verdict: Verdict) -> str:
     here = (
         f"<h3>Here</h3>\n<ul>{reasons}</ul>\n" if reasons else "<p>In this audit: nothing else.</p>"
     )
-    beyond = "".join(f"<li>{escape(words)}</li>\n" for words in BEYOND)
+    beyond = "".join(
+        f"<li>{escape(words[0].upper() + words[1:])}.</li>\n" for words in NOT_CHECKABLE
+    )
     return f"<h2>What was not checked</h2>\n{here}<h3>By any audit of this kind</h3>\n<ul>{beyond}</ul>"
 
 

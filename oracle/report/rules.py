@@ -43,15 +43,3 @@ WORDS: Final[dict[Rule, str]] = {
     Rule.CODE: "the contracts have the published code",
     Rule.ESCROW: "the escrow holds what it owes",
 }
-
-#: What no audit of bundles can see, whatever it is given (docs/threat-model.md).
-BEYOND: Final = (
-    "Whether contracts, shares and the network's data were fair when the market was opened: they are only held to the "
-    "hashes fixed then.",
-    "Whether an order that its owner did not file on the chain reached the operator: only filed orders cannot be "
-    "overlooked.",
-    "Whether meters measured what flowed: a reading counts if the metering operator signed it, and where one is "
-    "withheld it is settled as if what was allocated had been used and nothing delivered.",
-    "Who else has the data: that they were published to all, and in time, is nothing that a chain shows.",
-    "Differences within the tolerances of the protocol: one watt-hour of an order, one micro of a payment.",
-)

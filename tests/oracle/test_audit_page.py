@@ -112,7 +112,7 @@ def test_what_could_not_be_judged_is_listed_with_its_reason(honest: Honest) -> N
 def test_what_no_audit_can_see_is_always_said(honest: Honest) -> None:
     read = Reader(page_of(honest, honest.verdict()))
     assert "By any audit of this kind" in read.text
-    assert "only filed orders cannot be overlooked" in read.text
+    assert "orders which nobody filed on the chain reached the operator" in read.text
 
 
 def test_after_a_malformed_number_the_other_rules_are_not_called_kept(honest: Honest) -> None:
