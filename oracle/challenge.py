@@ -22,12 +22,15 @@ from offchain.audit.history import ReadBundle
 from offchain.audit.published import PublishedMarket
 from offchain.errors import InputError
 from offchain.keccak import keccak
-from offchain.proofs import RULES, Proof, kebab, proofs, published_claim
+from offchain.orders.receipts import Receipt
+from offchain.proofs import RULES, Proof, bare_claim, kebab, proofs, published_claim
 
 #: More than any proof needs but that of the network of the largest grids.
 _CALL_GAS: Final = 16_000_000
 #: The most that paying the reward takes; nobody is paid yet in a call before the reservation.
 _REWARD_GAS: Final = 40_000
+#: Proofs that need no reservation: the reward is that of who asked for the data, whoever proves.
+UNRESERVED: Final = ("withheld",)
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Court:
     def call(self, proof: Proof) -> ContractFunction:
         """A proof as a call of the contract."""
         function: ContractFunction = getattr(self.faults.functions, proof.function)
-        return function(*map(_plain, proof.arguments))
+        return function(*map(plain, proof.arguments))
 
     def accepts(self, proof: Proof, sender: ChecksumAddress) -> bool:
         """Whether a proof would void the header now; costs nothing."""
@@ -89,10 +92,23 @@ class Court:
         return self.chain.refusal(self.call(proof), fields) is None
 
     def find(
-        self, market: PublishedMarket, read: ReadBundle, interval: int, sender: ChecksumAddress
+        self,
+        market: PublishedMarket,
+        read: ReadBundle,
+        interval: int,
+        sender: ChecksumAddress,
+        receipts: tuple[Receipt, ...] = (),
     ) -> Iterator[Proof]:
-        """The proofs against an interval that the chain accepts, one of each kind."""
-        for proof in proofs(published_claim(market, read, interval)):
+        """The proofs against an interval that the chain accepts, one of each kind.
+
+        Where its bundle is missing, nothing but the header is known; then it can be proven that its data were asked
+        for in vain.
+        """
+        try:
+            claim = published_claim(market, read, interval, receipts)
+        except InputError:
+            claim = bare_claim(market, read, interval)
+        for proof in proofs(claim):
             if self.accepts(proof, sender):
                 yield proof
 
@@ -102,7 +118,7 @@ class Court:
         call = self.call(proof)
         reserve = self.faults.functions.commit(_reservation(sender, call))
         gas = call.estimate_gas(fields) + _REWARD_GAS
-        reserve_gas = reserve.estimate_gas(fields)
+        reserve_gas = 0 if proof.function in UNRESERVED else reserve.estimate_gas(fields)
         return Challenge(
             interval=interval,
             proof=kebab(proof.function),
@@ -136,8 +152,11 @@ class Court:
         """
         sender = account.address if account else self.chain.payer
         call = self.call(proof)
-        commit = self.faults.functions.commit(_reservation(sender, call))
-        reserved = self.chain.transact(commit, account)
+        receipts = []
+        if proof.function not in UNRESERVED:
+            commit = self.faults.functions.commit(_reservation(sender, call))
+            receipts.append(self.chain.transact(commit, account))
+        reserve_gas = sum(int(receipt["gasUsed"]) for receipt in receipts)
         receipt: Any = self.chain.transact(call, account)
         (slashed,) = self.bond.events.Slashed().process_receipt(receipt, errors=DISCARD)
         return Challenge(
@@ -146,9 +165,9 @@ class Court:
             rules=RULES[proof.function],
             reward_micro=int(slashed["args"]["reward"]),
             gas=int(receipt["gasUsed"]),
-            reserve_gas=int(reserved["gasUsed"]),
+            reserve_gas=reserve_gas,
             cost_wei=sum(
-                int(r["gasUsed"]) * int(r["effectiveGasPrice"]) for r in (reserved, receipt)
+                int(r["gasUsed"]) * int(r["effectiveGasPrice"]) for r in (*receipts, receipt)
             ),
             voided=int(self.ledger.functions.head().call()) < interval,
             bond_micro=int(self.bond.functions.bonded().call()),
@@ -161,9 +180,9 @@ def _reservation(sender: ChecksumAddress, call: ContractFunction) -> bytes:
     return keccak(bytes.fromhex(sender[2:]).rjust(32, b"\0") + keccak(encoded))
 
 
-def _plain(argument: object) -> object:
+def plain(argument: object) -> object:
     """An argument as web3 takes it: named tuples have to be plain ones."""
-    return tuple(map(_plain, argument)) if isinstance(argument, tuple) else argument
+    return tuple(map(plain, argument)) if isinstance(argument, tuple) else argument
 
 
 def first_proof(
@@ -172,6 +191,7 @@ def first_proof(
     read: ReadBundle,
     faults: Iterable[Fault],
     sender: ChecksumAddress,
+    receipts: tuple[Receipt, ...] = (),
 ) -> tuple[int, Proof]:
     """A proof against the earliest interval that has one; it voids all later ones too.
 
@@ -183,6 +203,7 @@ def first_proof(
         read: Where bundles come from.
         faults: What an audit found.
         sender: Who would send it.
+        receipts: For orders that may have been left out.
 
     Raises:
         InputError: When the chain accepts no proof against any of the intervals; it tells why of each.
@@ -190,6 +211,9 @@ def first_proof(
     rules: dict[int, set[Rule]] = {}
     for fault in faults:
         rules.setdefault(fault.interval, set()).add(fault.rule)
+    for receipt in receipts:
+        if 1 <= receipt.interval <= len(market.headers):
+            rules.setdefault(receipt.interval, set()).add(Rule.OMITTED)
     final = int(court.ledger.functions.finalHead().call())
     reasons = []
     for interval in sorted(rules):
@@ -198,7 +222,7 @@ def first_proof(
             continue
         accepted: list[Proof] = []
         try:
-            for proof in court.find(market, read, interval, sender):
+            for proof in court.find(market, read, interval, sender, receipts):
                 if rules[interval] & set(RULES[proof.function]):
                     return interval, proof
                 accepted.append(proof)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from eth_account.signers.local import LocalAccount
+
 from deploy.chain import Chain, development_key
 from deploy.contracts import MarketSettings
 from offchain.audit.findings import Rule
+from offchain.audit.published import PublishedMarket
 from offchain.errors import InputError
 from offchain.market import Genesis, Interval
 from offchain.orders.table import OrderTable, Quantities
+from oracle.asking import Desk, missing_data
 from oracle.bundles import BundleDirectory
 from oracle.chain import Operator
 from oracle.challenge import Challenge, Court, first_proof
@@ -21,10 +25,12 @@ from oracle.scenario import Scenario
 from oracle.staged import GATE, STAGED
 from oracle.terminal import Reporter
 
-#: Every lie that a demo's operator can tell, by the rule that it breaks.
-NAMES: Final = tuple(sorted({*TOLD, *(rule.value for rule in STAGED)}))
-
 _AUDITOR_WEI = 10 * 10**18
+#: What cannot be proven before its data were asked for on the chain.
+_HIDDEN: Final = (Rule.WITHHELD, Rule.ROOT)
+
+#: What a demo's operator can be told to do, by the rule that it breaks.
+INJECTABLE: Final = tuple(sorted({*TOLD, *(rule.value for rule in STAGED), Rule.WITHHELD.value}))
 
 
 def rule_of(name: str) -> Rule:
@@ -33,8 +39,9 @@ def rule_of(name: str) -> Rule:
     Raises:
         InputError: There is no such name.
     """
-    if name not in NAMES:
-        raise InputError(f"inject: '{name}' is no fault; give one of {', '.join(NAMES)}")
+    if name not in INJECTABLE:
+        known = ", ".join(INJECTABLE)
+        raise InputError(f"inject: '{name}' is no fault; give one of {known}")
     return Rule(name)
 
 
@@ -72,12 +79,28 @@ def run_injected(
         chain.transfer(auditor.address, _AUDITOR_WEI)
         market = read_market(chain, run.contracts.ledger.address)
         court = Court.of(chain, run.contracts.ledger.address)
+        if fault in _HIDDEN:
+            _ask_in_vain(court, market, out, auditor)
+            verdict = run.audit()
+            market = read_market(chain, run.contracts.ledger.address)
         phase.step(f"the audit found {', '.join(sorted({f.rule for f in verdict.faults}))}")
         interval, proof = first_proof(court, market, out.read, verdict.faults, auditor.address)
         phase.step(f"the chain accepts a proof of {proof.function}")
         challenge = court.submit(interval, proof, auditor)
         phase.step(f"voided for {challenge.gas:,} gas")
     return run.result(0, verdict), challenge
+
+
+def _ask_in_vain(
+    court: Court, market: PublishedMarket, out: BundleDirectory, auditor: LocalAccount
+) -> None:
+    """Ask for what is in no bundle, and wait until the answer is overdue."""
+    interval = len(market.headers)
+    question = missing_data(market, out.read, interval, 1)
+    if question is None:
+        raise InputError("inject: everything was published; nothing is withheld")
+    answer_by = Desk.of(court).ask(question, auditor)
+    court.chain.wait_until(answer_by + 1)
 
 
 class LyingRun(DemoRun):
@@ -126,9 +149,14 @@ class LyingRun(DemoRun):
 
     def tell(self, interval: int, orders: OrderTable, seed: bytes) -> Interval:
         """The truth, until the last interval."""
-        if not self._lies(interval):
+        if not self._lies(interval) or self._fault is Rule.WITHHELD:
             return super().tell(interval, orders, seed)
         return self._told(interval, orders, seed)
+
+    def publish(self, interval: int, bundle: bytes) -> None:
+        """Every bundle, but not the one that is withheld."""
+        if self._fault is not Rule.WITHHELD or not self._lies(interval):
+            super().publish(interval, bundle)
 
     def _told(self, interval: int, orders: OrderTable, seed: bytes) -> Interval:
         honest = super().tell(interval, orders, seed)

@@ -225,6 +225,7 @@ class OwnReader:
             owners={0: bytes.fromhex(reserve[0][2:]), index: bytes.fromhex(owner[2:])},
             collateral={0: reserve[3], index: collateral},
             forced=(),
+            domain_hash=self.domain.hash(),
         )
         measured, lag = None, self._policy.meter_lag
         if 0 < lag < self.interval:

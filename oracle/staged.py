@@ -10,15 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from deploy.contracts import MarketSettings
 from offchain.audit.findings import Rule
-from offchain.commitment.hashing import packed_rows
+from offchain.commitment.bundle import read_bundle
+from offchain.commitment.hashing import BUS_TAG, packed_rows
 from offchain.errors import InputError
 from offchain.market import Interval
 from offchain.orders.table import OrderTable
-from offchain.records import RESERVE
+from offchain.proofs.claim import ChainFacts, NodeEvidence, open_claim
+from offchain.records import BUS, RESERVE, wire
 from offchain.units import MAX_TICKS
 from oracle.demo import DemoRun
+from oracle.forgery import with_node
 from oracle.lies import Truth, changed, followed, with_header
 
 #: What is filed or announced now is due, or released, this many intervals after the head.
@@ -100,6 +105,24 @@ def _overlooked(truth: Truth, committed: OrderTable) -> Interval:
     return with_header(truth.cleared(committed), forced_cursor=truth.before.forced_cursor + 1)
 
 
+def _false_node(truth: Truth, committed: OrderTable) -> Interval:
+    """A bus asks for more than its participants do; the sums above it follow, and it is in no bundle."""
+    del committed
+    interval, market = truth.interval, truth.before.market
+    facts = ChainFacts(bytes(32), {}, {}, (), truth.before.domain.hash())
+    claim = open_claim(
+        read_bundle(interval.bundle), market.state, market.policy, market.grid, facts
+    )
+    at = claim.buses[0]
+    record = np.frombuffer(at.evidence.bus, dtype=wire(BUS)).copy()
+    record["requested"] += 1
+    node = NodeEvidence(
+        BUS_TAG + at.evidence.bus, 0, b"", b"", at.evidence.position, at.evidence.upper
+    )
+    told = with_node(claim, node, BUS_TAG + record.tobytes(), (1, 0, 0, 0, 0, 0)).header
+    return with_header(interval, allocation_root=told.allocation_root, requested=told.requested)
+
+
 def _lazy(settings: MarketSettings) -> MarketSettings:
     return replace(settings, eager=False)
 
@@ -107,6 +130,7 @@ def _lazy(settings: MarketSettings) -> MarketSettings:
 #: By the rule that is broken.
 STAGED: Final[dict[Rule, Staged]] = {
     Rule.RANGE: Staged(_malformed),
+    Rule.ROOT: Staged(_false_node),
     Rule.NETWORK: Staged(_network, settings=_lazy),
     Rule.OVERDRAWN: Staged(_truth, prepare=_take_deposit_back),
     Rule.FORCED: Staged(_overlooked, drop=lambda orders: orders[1:], prepare=_file_order),

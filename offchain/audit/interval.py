@@ -13,6 +13,7 @@ from offchain.audit.rules import IntervalRules
 from offchain.commitment.bundle import Bundle, read_bundle
 from offchain.commitment.header import Header
 from offchain.errors import InputError
+from offchain.randomness.drand import is_signed
 
 
 def open_bundle(posted: PostedHeader, data: bytes) -> Bundle:
@@ -73,6 +74,10 @@ def audit_interval(
         due = len(inputs.forced)
         findings.equal(Rule.INPUTS, "the orders root", inputs.orders_root, header.orders_root)
         findings.equal(Rule.INPUTS, "the seed", inputs.seed, header.seed)
+        if inputs.draw is not None:
+            genuine = is_signed(inputs.public_key, inputs.draw.round, inputs.draw.signature)
+            where = f"that the signature of drand round {inputs.draw.round} is genuine"
+            findings.equal(Rule.SEED, where, True, genuine)
         findings.equal(Rule.FORCED, "the number of forced orders", due, header.forced_cursor)
     if header.grid_version in context.grids and _check_tables(findings, context, before, bundle):
         IntervalRules(findings, context, before, inputs, bundle).check()

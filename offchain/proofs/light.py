@@ -29,8 +29,8 @@ _ROOTS: Final = (
     "shares_root",
     "meter_root",
 )
-#: Need what a participant has no part in: orders filed by anybody on the chain.
-_OTHERS: Final = ("forcedIgnored", "forcedCursor")
+#: Need what a participant has no part in: orders filed, and questions asked, by anybody on the chain.
+_OTHERS: Final = ("forcedIgnored", "forcedCursor", "withheld")
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def check_light(light: Claim) -> Iterator[Checked]:
         light: of `light_claim`.
 
     Yields:
-        One entry for each function of FaultProofs but those about orders filed on the chain.
+        One entry for each function of FaultProofs but those about what others do on the chain.
     """
     for function, evidence in FAULTS.items():
         if function in _OTHERS:

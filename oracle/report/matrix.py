@@ -17,7 +17,7 @@ _LABELLED: Final = 8
 #: An interval with such a fault is judged no further: nothing can be reckoned with its numbers.
 _STOPS: Final = frozenset({Rule.RANGE, Rule.GRID})
 #: Hold of the market, and not of one of its intervals.
-WHOLE: Final = (Rule.CODE, Rule.ESCROW)
+WHOLE: Final = (Rule.CODE, Rule.ESCROW, Rule.OMITTED)
 
 
 class Mark(StrEnum):
@@ -38,7 +38,7 @@ class Matrix:
 
     Attributes:
         columns: First and last interval of each column.
-        rows: One mark per column, by rule.
+        rows: One mark per column, by rule; without those that nothing was compared for.
     """
 
     columns: tuple[tuple[int, int], ...]
@@ -54,10 +54,11 @@ class Matrix:
         broken: dict[int, set[Rule]] = {}
         for fault in verdict.faults:
             broken.setdefault(fault.interval, set()).add(fault.rule)
+        named = {rule for rules in broken.values() for rule in rules}
         rows = {
-            rule: [Mark.KEPT if verdict.compared[rule] else Mark.OPEN] * len(columns)
+            rule: [Mark.KEPT] * len(columns)
             for rule in WORDS
-            if rule not in WHOLE
+            if rule not in WHOLE and (verdict.compared[rule] or rule in named)
         }
         for at, (begin, end) in enumerate(columns):
             for interval in range(begin, end + 1):

@@ -190,7 +190,7 @@ def _matrix(verdict: Verdict) -> str:
         '<span style="background:#D55E00;color:#fff">✕</span>broken'
         '<span style="background:#f5dca3">?</span>not judged</p>\n'
         + matrix.html()
-        + f"<p>Of the market as a whole: {_whole(verdict)}.</p>"
+        + f"<p>Beside these: {_whole(verdict)}.</p>"
     )
 
 
@@ -199,7 +199,8 @@ def _whole(verdict: Verdict) -> str:
     return "; ".join(
         f"<strong>{rule.value}</strong>, {WORDS[rule]}: "
         + ("broken" if rule in broken else "kept" if verdict.compared[rule] else "not compared")
-        for rule in WHOLE
+        for rule in WORDS
+        if rule in WHOLE or not (verdict.compared[rule] or rule in broken)
     )
 
 

@@ -40,6 +40,9 @@ WORDS: Final[dict[Rule, str]] = {
     Rule.OVERDRAWN: "nobody owes more than its deposit",
     Rule.ROOT: "the hashes on the chain are those of the data",
     Rule.TOTALS: "the totals add up, and payments sum to zero",
+    Rule.SEED: "the seed is that of its public round",
+    Rule.OMITTED: "orders with a receipt were taken",
+    Rule.WITHHELD: "data asked for on the chain were shown",
     Rule.CODE: "the contracts have the published code",
     Rule.ESCROW: "the escrow holds what it owes",
 }
