@@ -31,6 +31,8 @@ Lines = tuple[Int64Array, Int64Array, Int64Array, FloatArray, FloatArray]
 
 _MAX_STEPS: Final = 100
 _MAX_SEARCH: Final = 40
+#: Steps on the same pieces of all ramps after which rounding is what is left.
+_MAX_REPEATS: Final = 3
 #: Wh that may be missing at the end, and Wh that count as nothing.
 _UNMET_WH: Final = 1e-3
 _EXACT_WH: Final = 1e-6
@@ -42,7 +44,7 @@ _TINY_WH: Final = 1e-11
 #: Sums of integers are trusted below this, a quarter of what int64 holds.
 _WRAPS: Final = 2.0**61
 #: A pivot this much smaller than its diagonal belongs to a line that depends on others.
-_DEPENDENT: Final = 1e-9
+_DEPENDENT: Final = 1e-12
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,7 @@ def _polish(
     shared = np.zeros(m, dtype=np.bool_)
     flow = np.zeros(m)
     settled = False
+    repeats = 0
     for _ in range(_MAX_STEPS if start_ok else 0):
         # Where stationarity puts the prices, exactly, for these line prices.
         scaled = _stationarity(lines, price, mu)
@@ -153,7 +156,7 @@ def _polish(
         _spread(fraction, island, n_island, rows, sign, shift, offset)
         pieces = respond(orders, price, offset, injection, slope)
         right = _missing(injection, island, n_island, rows, sign, full, capacity)
-        exact = _EXACT_WH + _NOISE * _size(injection)
+        exact = _EXACT_WH + 10.0 * _NOISE * _size(injection)
         for i in range(w):
             total[i] = sign[i] * mu[full[i]] + fraction[n_island + i]
         curvature = _curvature(slope, island, n_island, rows, sign)
@@ -211,11 +214,11 @@ def _polish(
             break
         stopped = stops >= 0 and t == top
         if not stopped and flat < 0 and t == 1.0 and largest < 1.0 and there == pieces:
-            settled = unmet <= _UNMET_WH
+            repeats += 1
+            settled = unmet <= (exact if repeats < _MAX_REPEATS else _UNMET_WH)
             for i in range(w):
-                settled = settled and not (
-                    dropped[n_island + i] and total[i] == 0.0 and right[n_island + i] > exact
-                )
+                miss = right[n_island + i]
+                settled = settled and miss <= _UNMET_WH and (total[i] <= 0.0 or miss >= -_UNMET_WH)
             if settled:
                 break
         for i in range(w):
@@ -278,12 +281,27 @@ def _direction(
         out[i] = total[i] <= 0.0 and right[n_island + i] <= exact
     step = np.zeros(size)
     dropped = np.zeros(size, dtype=np.bool_)
+    flat = -1
     for _ in range(w + 1):
         matrix = curvature.copy()
         for i in range(w):
             if out[i]:
                 matrix[n_island + i, n_island + i] = 0.0
         step, dropped = _solve(matrix, right)
+        unmet = 0.0
+        for i in range(size):
+            if not dropped[i]:
+                unmet = max(unmet, abs(right[i]))
+        flat = -1
+        if unmet <= _UNMET_WH:
+            for i in range(size):
+                if dropped[i] and flat < 0 and (i < n_island or not out[i - n_island]):
+                    way, down = _flat_way(curvature, right, dropped, i)
+                    priced = i < n_island or total[i - n_island] > 0.0
+                    if down > exact or (priced and down < -exact):
+                        flat = i
+                        for j in range(size):
+                            step[j] = np.copysign(1.0, down) * way[j]
         turned = False
         for i in range(w):
             if not out[i] and total[i] <= 0.0 and step[n_island + i] < 0.0:
@@ -291,34 +309,31 @@ def _direction(
                 turned = True
         if not turned:
             break
-    unmet = 0.0
-    for i in range(size):
-        if not dropped[i]:
-            unmet = max(unmet, abs(right[i]))
-    if unmet > exact:
-        return step, dropped, -1
-    for i in range(size):
-        if not dropped[i] or (i >= n_island and out[i - n_island]):
-            continue
-        # One unit more here is `share` less elsewhere, and no price at which an order is on its ramp changes.
-        kept = curvature.copy()
-        column = np.zeros(size)
-        for j in range(size):
-            column[j] = curvature[max(i, j), min(i, j)]
-            if dropped[j]:
-                kept[j, j] = 0.0
-        share, _ = _solve(kept, column)
-        down = right[i]
-        for j in range(size):
-            down -= share[j] * right[j]
-        if abs(down) <= exact or (i >= n_island and total[i - n_island] <= 0.0 and down < 0.0):
-            continue
-        way = np.copysign(1.0, down)
-        for j in range(size):
-            step[j] = -way * share[j]
-        step[i] = way
-        return step, dropped, i
-    return step, dropped, -1
+    return step, dropped, flat
+
+
+@compiled
+def _flat_way(
+    curvature: FloatArray, right: FloatArray, dropped: BoolArray, which: int
+) -> tuple[FloatArray, float]:
+    """One unit more of what nothing answers, and of the others what keeps every price at which anything would.
+
+    Returns:
+        The way, float64[s], and how fast the dual falls on it, Wh.
+    """
+    size = len(right)
+    kept = curvature.copy()
+    column = np.zeros(size)
+    for j in range(size):
+        column[j] = -curvature[max(which, j), min(which, j)]
+        if dropped[j]:
+            kept[j, j] = 0.0
+    way, _ = _solve(kept, column)
+    way[which] = 1.0
+    down = 0.0
+    for j in range(size):
+        down += way[j] * right[j]
+    return way, down
 
 
 @compiled
