@@ -33,7 +33,7 @@ from offchain.commitment.hashing import record_salts
 from offchain.commitment.header import NO_READINGS_ROOT, bus_vector_hash
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
-from offchain.grid.model import Grid
+from offchain.grid.registered import Grid
 from offchain.metering.readings import unsigned_rows
 from offchain.records import (
     BUS,
