@@ -25,7 +25,7 @@ from offchain.commitment.trees import PlainTree
 from offchain.errors import ClearwattError
 from offchain.keccak import keccak
 from offchain.market import Genesis, Interval, MarketState, clear_interval, genesis, register
-from offchain.metering import ReadingTable
+from offchain.metering.readings import ReadingTable
 from offchain.orders.signing import domain_separator, signed
 from offchain.orders.table import OrderTable, Quantities, orders_from_columns
 from offchain.policy import DEFAULT_POLICY

@@ -8,7 +8,7 @@ from offchain.audit.published import Draw, ForcedOrder
 from offchain.audit.rebuild import Ints, Table
 from offchain.commitment.allocation import Layout
 from offchain.commitment.header import Domain
-from offchain.grid.model import Grid
+from offchain.grid.registered import Grid
 from offchain.orders.signing import SignatureCheck
 from offchain.policy import Policy
 
