@@ -1,15 +1,16 @@
 """Write the vectors of whole intervals: python -m tests.vectors.make_intervals.
 
 ``intervals.json`` holds a small market from its genesis on, and for its last interval one way after
-another to tell it falsely, with every fault that a checker must find. Tables as in ``make.py``; a case
-is written as the edits that make it from the honest interval (`_edits`). The bundles are what the clearing once produced; which program cleared them does not matter, so a test
-holds the verdicts to the checker and never makes the bundles again (docs/checker.md).
+another to tell it falsely, with every fault that a checker must find (docs/checker.md). Tables as in
+``make.py``; a case is written as the edits that make it from the honest interval (`_edits`). The
+bundles are what the clearing once produced; which program cleared them does not matter, so a test
+holds the verdicts to the checker and never makes the bundles again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -36,7 +37,7 @@ from offchain.market.interval import commit
 from offchain.market.rules import Outcome
 from offchain.orders.signing import address, domain_separator, signed
 from offchain.orders.table import OrderTable
-from offchain.policy import DEFAULT_POLICY
+from offchain.policy import DEFAULT_POLICY, Policy
 from offchain.records import CONTRACT, SHARE, STATE
 from offchain.units import PPB
 from oracle.lies import ORDER_LIES, Truth, tell
@@ -114,16 +115,16 @@ class History:
     intervals: tuple[Interval, ...]
 
 
-def history() -> History:
+def history(policy: Policy = POLICY) -> History:
     """The small market with owners, meters, fees and a reserve."""
-    plain = read_genesis(small.start(POLICY, subscription=FEE_MICRO).bundle)
+    plain = read_genesis(small.start(policy, subscription=FEE_MICRO).bundle)
     agreed = {name: plain.state[name] for name in STATE.names or () if name in _AGREED}
     agreed["subscription"] = agreed["subscription"] * (np.arange(small.N) > 0)
     owners = np.array([address(key.public_key) for key in KEYS], dtype=CONTRACT["owner"])
     contracts, state = register(owners, plain.contracts["bus"], **agreed)
     shares = np.array([(0, PPB // 10), (4, PPB // 2), (5, PPB * 4 // 10)], dtype=SHARE)
     start = genesis(
-        policy=POLICY,
+        policy=policy,
         grid=small.ring(),
         contracts=contracts,
         state=state,
@@ -136,7 +137,8 @@ def history() -> History:
     market, clearer = start.state, Clearer(start.state.market.grid)
     done: list[Interval] = []
     for number in range(1, LAST + 1):
-        readings = METERS.read(done[-1].allocation, separator(market)) if done else None
+        measured = market.market.past[0] if market.market.measured_interval else None
+        readings = METERS.read(measured, separator(market)) if measured is not None else None
         orders = small.orders(number)
         orders["valid_to"] = number
         asked = sign(market, orders)
@@ -275,7 +277,7 @@ def _certificates(truth: Interval) -> Iterator[Told]:
         yield _retold(truth, f"certificate: {name}", replace(truth.outcome, clearing=other))
     short = truth.certificate[:-1]
     told = replace(Told.of("certificate: a byte too few", truth), certificate=short)
-    yield replace(told, **_rebodied(truth, "certificate", short))
+    yield replace(told, **rebodied(truth, "certificate", short))
 
 
 def _orders(truth: Interval) -> Iterator[Told]:
@@ -300,7 +302,7 @@ def _orders(truth: Interval) -> Iterator[Told]:
     twice[at] = twice[at - 1]
     yield replace(
         _retold(truth, "order: one participant twice", orders=truth.orders),
-        **_rebodied(truth, "orders", packed_rows(twice).tobytes()),
+        **rebodied(truth, "orders", packed_rows(twice).tobytes()),
     )
     readings = truth.outcome.readings.copy()
     fewer = replace(truth.outcome, readings=readings[1:])
@@ -323,7 +325,7 @@ def _other_s(s: bytes) -> bytes:
     return (_ORDER_OF_CURVE - int.from_bytes(s, "big")).to_bytes(32, "big")
 
 
-def _rebodied(truth: Interval, section: str, data: bytes) -> dict[str, Any]:
+def rebodied(truth: Interval, section: str, data: bytes) -> dict[str, Any]:
     """The bundle with other bytes in a section, and the header that names it."""
     size = len(truth.payload)
     whole = truth.bundle[: -(size + len("header") + 9)]
@@ -442,26 +444,24 @@ def judged(rows: dict[str, dict[str, list[str]]]) -> Tables:
     return {**rows, "cases": {**rows["cases"], "judged": can}, "faults": named}
 
 
-def made() -> Tables:
-    """All tables, from a market cleared anew."""
-    told = history()
+def tables_of(told: History, last: Iterable[Told]) -> Tables:
+    """A market and cases of its last interval as tables, without the verdicts."""
     start = told.start
     market: Row = {
-        "policyHash": POLICY.hash(),
+        "policyHash": start.state.market.policy.hash(),
         "sharesRoot": start.state.shares_tree.root,
         "genesisHash": start.state.header_hash,
         "gridVersion": start.state.grid_version,
         "genesis": start.bundle,
     }
     known = [Told.of("", interval).row() for interval in told.intervals]
-    rows = [_edits(known[-1], case.row()) for case in cases(told)]
-    tables = {
+    rows = [_edits(known[-1], case.row()) for case in last]
+    return {
         "market": columns([market]),
         "owners": columns([{"owner": address(key.public_key)} for key in KEYS]),
         "intervals": columns([{name: row[name] for name in _EDITED} for row in known]),
         "cases": {name: [row[name] for row in rows] for name in rows[0]},
     }
-    return judged(tables)
 
 
 def stored() -> Tables:
@@ -486,7 +486,9 @@ def _edits(honest: dict[str, Any], row: dict[str, Any]) -> dict[str, str]:
             edited[name] = text(after)
             continue
         runs: list[tuple[int, int]] = []
-        for at in (i for i, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]):
+        for at in (
+            i for i, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]
+        ):
             if runs and at - runs[-1][1] < _GAP:
                 runs[-1] = (runs[-1][0], at + 1)
             else:
@@ -525,4 +527,5 @@ def _bytes(text: str) -> bytes:
 
 
 if __name__ == "__main__":
-    (HERE / "intervals.json").write_text(dumped(made()))
+    market = history()
+    (HERE / "intervals.json").write_text(dumped(judged(tables_of(market, cases(market)))))
