@@ -1,4 +1,4 @@
-/** What must hold of every committed number before it is calculated with (docs/checker.md, section 4). */
+/** What must hold of every committed number before it is calculated with (docs/checker.md, section 8). */
 
 import { MAX_FEE, MAX_MONEY, MAX_ORDER_WH, MAX_TICKS, PPB, sum } from './numbers.js';
 import { SIDES } from './records.js';
