@@ -17,7 +17,8 @@ from deploy import devnet
 from deploy.chain import Chain
 from deploy.contracts import artifact
 from offchain.audit.findings import Rule
-from offchain.audit.history import audit_genesis, audit_market
+from offchain.audit.genesis import audit_genesis
+from offchain.audit.history import audit_market
 from offchain.audit.published import CollateralChange, PublishedMarket
 from offchain.commitment.hashing import packed_rows
 from offchain.errors import InputError
