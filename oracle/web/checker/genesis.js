@@ -72,19 +72,25 @@ export function checkGenesis(facts, data) {
     [...grids].map(([number, grid]) => [number, layoutOf(contracts, grid.boxes.length)]),
   );
   const findings = new Findings(0n);
+  const stated = facts.policyHash ?? policyDigest;
+  findings.equal('policy', "the ledger's policy hash", policyDigest, stated);
+  for (const [number, registered] of facts.gridHashes ?? []) {
+    const packed = number === version ? genesis.grid : facts.grids.get(number);
+    findings.equal('grid', `the registered hash of grid ${number}`, gridHash(packed), registered);
+  }
   const usable = checkStart(findings, facts, policy, genesis);
   const market = {
     domain,
     bound,
     policy,
-    policyHash: facts.policyHash ?? policyDigest,
+    policyHash: stated,
     grids,
     layouts,
     contracts,
     signers: new Signers(domain),
   };
-  const before = { headerHash: begun, state, sharesRoot, past: [] };
-  return { findings, market: usable ? market : null, before };
+  const start = { headerHash: begun, state, sharesRoot };
+  return { findings, market: usable ? market : null, start };
 }
 
 /** Nobody begins with a deficit or a balance, and the escrow pays whom the contracts name. */

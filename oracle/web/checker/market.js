@@ -1,5 +1,5 @@
 /**
- * A whole market against the rules: its genesis, then each interval from where the last one ended.
+ * A whole market against the rules: its genesis, then each interval from where the bundle before it ends.
  *
  * The rules are docs/checker.md; this is written from there, runs unchanged in Node and in a browser, and asks no network.
  */
@@ -20,21 +20,28 @@ export function factsOfBundles(domain, bundles) {
   const bound = domainHash(domain);
   return {
     headers: bundles.map((data) => {
-      try {
-        const { previous_hash: previousHash, certificate, header } = readBundle(data);
-        const hash = headerHash(bound, previousHash, header.packed);
-        return { previousHash, payload: header.packed, certificate, headerHash: hash };
-      } catch (error) {
-        if (error instanceof InputError || data === null) return null;
-        throw error;
-      }
+      const bundle = data && attempt(() => readBundle(data)).value;
+      if (!bundle) return null;
+      const { previous_hash: previousHash, certificate, header } = bundle;
+      const hash = headerHash(bound, previousHash, header.packed);
+      return { previousHash, payload: header.packed, certificate, headerHash: hash };
     }),
   };
 }
 
-/** What was fixed on the chain before an interval was cleared. */
+/** What something gives, or why its input cannot be read. */
+function attempt(read) {
+  try {
+    return { value: read() };
+  } catch (error) {
+    if (error instanceof InputError) return { problem: error.message };
+    throw error;
+  }
+}
+
+/** What was fixed on the chain before an interval was cleared; null where no chain was asked. */
 function inputsOf(facts, number) {
-  if (facts.seeds === undefined) return { fixed: false };
+  if (facts.seeds === undefined) return null;
   const collateral = new Map();
   for (const { interval, index, micro } of facts.collateral) {
     if (interval <= number) collateral.set(index, (collateral.get(index) ?? 0n) + micro);
@@ -51,49 +58,79 @@ function inputsOf(facts, number) {
  * Check a market from its genesis on.
  * @param facts What the chain says (docs/checker.md, section 2).
  * @param read Gives the bytes of the bundle of an interval, 0 for the genesis; null where nobody has it.
- * @yields `{number, findings, unjudged, rules, market}` of the genesis and of each interval: `unjudged` says why nothing
- *   can be said of one, and is null otherwise.
+ * @yields `{number, findings, unjudged, rules, posted, bundle, market}` of the genesis and of each interval: `unjudged`
+ *   says why nothing can be said of one, and is null otherwise.
  */
 export function* checkMarket(facts, read) {
-  let start = null;
-  let unjudged = null;
   const data = read(0n);
-  if (!data) {
-    unjudged = 'its bundle is missing';
-  } else {
-    try {
-      start = checkGenesis(facts, data);
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      unjudged = error.message;
-    }
-  }
-  const market = start?.market ?? null;
-  yield { number: 0n, findings: start?.findings ?? null, unjudged, rules: null, market };
-  let before = market ? start.before : null;
-  for (const [at, posted] of facts.headers.entries()) {
-    const number = BigInt(at + 1);
-    const result = judge(facts, market, number, before, posted, read(number));
-    before = result.after;
-    yield { number, ...result, market };
+  const opening = data
+    ? attempt(() => checkGenesis(facts, data))
+    : { problem: 'its bundle is missing' };
+  const { findings = null, market = null, start = null } = opening.value ?? {};
+  yield { number: 0n, findings, unjudged: opening.problem ?? null, rules: null, market };
+  const judge = market && judgeOf(facts, market, start, read);
+  for (let number = 1n; number <= facts.headers.length; number += 1n) {
+    yield {
+      number,
+      market,
+      ...(judge ? judge(number) : cannot('the state before it is not known')),
+    };
   }
 }
 
-const cannot = (unjudged) => ({ findings: null, unjudged, rules: null, after: null });
+const cannot = (unjudged) => ({ findings: null, unjudged, rules: null });
 
-function judge(facts, market, number, before, posted, data) {
-  if (!before) return cannot('the state before it is not known');
-  if (!data) return cannot('its bundle is missing');
-  if (!posted) return cannot('its bundle cannot be read; fetch it again');
-  try {
-    const bundle = openBundle(posted, data);
+/** Judges intervals one after the other; bundles that the next ones need are kept. */
+function judgeOf(facts, market, start, read) {
+  const lag = market.policy.meter_lag;
+  const opened = new Map();
+  const open = (number) => {
+    if (!opened.has(number))
+      opened.set(
+        number,
+        attempt(() => openAt(facts, read, number)),
+      );
+    return opened.get(number);
+  };
+  return (number) => {
+    opened.delete(number - 2n - lag);
+    const { value: bundle, problem } = open(number);
+    if (problem) return cannot(problem);
+    const previous = number > 1n ? open(number - 1n).value : start;
+    if (!previous) return cannot('the state before it is not known');
+    const then = number - lag;
+    const settles = lag > 0n && then > 0n;
+    const measured = settles ? open(then).value?.allocation : null;
+    if (measured === undefined) {
+      return cannot(
+        `the allocations of interval ${then}, whose readings it settles, are not known`,
+      );
+    }
     const inputs = inputsOf(facts, number);
-    const result = checkInterval(market, number, before, posted, inputs, bundle);
-    return { ...result, bundle, before, unjudged: null };
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return cannot(error.message);
-  }
+    const version = bundle.header.grid_version;
+    if (!inputs && !market.grids.has(version)) {
+      return cannot(`its grid, version ${version}, is not in the bundles`);
+    }
+    const before = {
+      headerHash: number > 1n ? headerAt(facts, number - 1n).headerHash : start.headerHash,
+      sharesRoot: number > 1n ? previous.header.shares_root : start.sharesRoot,
+      state: previous.state,
+      measured,
+    };
+    const posted = headerAt(facts, number);
+    const { findings, rules } = checkInterval(market, number, before, posted, inputs, bundle);
+    return { findings, rules, posted, bundle, unjudged: null };
+  };
+}
+
+const headerAt = (facts, number) => facts.headers[Number(number) - 1];
+
+function openAt(facts, read, number) {
+  const data = read(number);
+  if (!data) throw new InputError('its bundle is missing');
+  const posted = headerAt(facts, number);
+  if (!posted) throw new InputError('its bundle cannot be read; fetch it again');
+  return openBundle(posted, data);
 }
 
 /** The verdict over everything that `checkMarket` yields: faults in order, and what could not be judged. */

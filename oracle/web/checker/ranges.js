@@ -57,8 +57,8 @@ export const ordersInRange = (findings, policy, rows) =>
 export const readingsInRange = (findings, rows) =>
   within(findings, 'reading in row', rows, each(['consumed_wh', 'produced_wh'], MAX_ORDER_WH));
 
-export const allocationInRange = (findings, rows) =>
-  within(findings, 'allocation of participant', rows, [...ENERGIES, ...ENDS, ...MONEY]);
+export const allocationInRange = (findings, rows, leaf = 'allocation') =>
+  within(findings, `${leaf} of participant`, rows, [...ENERGIES, ...ENDS, ...MONEY]);
 
 export function sharesInRange(findings, rows) {
   if (!within(findings, 'share of participant', rows, [['share_ppb', PPB]])) return false;

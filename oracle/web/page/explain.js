@@ -2,22 +2,14 @@
 
 import { same } from '../checker/bytes.js';
 import { draw } from '../checker/draw.js';
-import {
-  deficitOf,
-  halves,
-  keyTerms,
-  nextDeficit,
-  nextMemory,
-  ramps,
-} from '../checker/fairness.js';
-import { max, PPB } from '../checker/numbers.js';
+import { deficitOf, keyTerms } from '../checker/fairness.js';
+import { PPB } from '../checker/numbers.js';
+import { RESERVE, SIDES } from '../checker/records.js';
 import { bracket } from '../checker/response.js';
 import { orderDigest } from '../checker/signing.js';
 import { count, energy, money, nodal, percent, price, whole } from './format.js';
 
 const NAMES = { essential: 'Essential energy', flexible: 'Flexible energy', supply: 'Energy sold' };
-
-const equal = (expected) => (found) => ({ ok: expected === found, expected });
 
 /**
  * The rows of a line, in groups.
@@ -25,7 +17,7 @@ const equal = (expected) => (found) => ({ ok: expected === found, expected });
  * @param who Registration number.
  * @returns `[{title, rows: [{name, value, ok, why, expected}]}]`; `ok` is null where nothing is judged.
  */
-export function explain({ rules, bundle, after }, who) {
+export function explain({ rules, bundle }, who) {
   const view = {
     rules,
     who,
@@ -37,7 +29,7 @@ export function explain({ rules, bundle, after }, who) {
     { title: 'Energy', rows: energyRows(view) },
     { title: 'Price', rows: priceRows(view) },
     { title: 'Money', rows: moneyRows(view) },
-    { title: 'What is carried on', rows: stateRows(view, after.state[who]) },
+    { title: 'What is carried on', rows: stateRows(view, bundle.state[who]) },
   ];
   return groups.filter(({ rows }) => rows.length);
 }
@@ -46,7 +38,8 @@ export function explain({ rules, bundle, after }, who) {
 export const lineHolds = (groups) =>
   groups.every(({ rows }) => rows.every(({ ok }) => ok !== false));
 
-function row(name, found, { ok, expected }, show, why) {
+function row(name, found, expected, show, why) {
+  const ok = found === expected;
   return { name, value: show(found), ok, expected: ok ? null : show(expected), why };
 }
 
@@ -69,61 +62,57 @@ function orderRows({ rules, who }) {
 
 function energyRows({ rules, who, line, bus }) {
   const pi = rules.certificate?.pi[bus];
-  const ends = ramps(rules.policy, rules.state[who], rules.asked[who].bid_ticks, rules.header.seed);
+  const given = rules.lines[who];
   const rows = [];
-  for (const side of ['essential', 'flexible', 'supply']) {
-    const asked = rules.asked[who][`${side}_wh`];
+  for (const side of SIDES) {
+    const asked = given[`${side}_q_wh`];
     const x = line[`${side}_x_wh`];
     if (asked === 0n && x === 0n) continue;
-    const { pa, pb } = ends[side];
-    const known = pi !== undefined;
-    const [low, high] = known ? bracket(side, asked, pa, max(pb, pa + 1n), pi) : [0n, asked];
-    const ok = low <= x && x <= high;
-    const between = low === high ? energy(low) : `${whole(low)} to ${energy(high)}`;
-    const verb = side === 'supply' ? 'sold whole from' : 'served whole up to';
-    const end = side === 'supply' ? [pb, pa] : [pa, pb];
-    rows.push({
-      name: NAMES[side],
-      value: `${energy(x)} of ${energy(asked)}`,
-      share: asked ? (x * PPB) / asked : 0n,
-      ok: known ? ok : null,
-      expected: ok ? null : between,
-      why: known
-        ? `The nodal price here was ${nodal(pi)}. This order is ${verb} ${price(end[0])} and not at all ${
-            side === 'supply' ? 'below' : 'from'
-          } ${price(end[1])}, so the rules give ${between}.`
-        : 'The certificate of this interval does not fit the grid.',
-    });
+    rows.push(energyRow(side, asked, x, given[`${side}_pa_ticks`], given[`${side}_pb_ticks`], pi));
   }
-  if (rules.asked[who].flexible_wh) rows.push(keyRow({ rules, who, line }, ends.key));
+  if (given.flexible_q_wh) rows.push(keyRow(rules, who, line));
   return rows;
 }
 
-function keyRow({ rules, who, line }, key) {
+function energyRow(side, asked, x, pa, pb, pi) {
+  const value = `${energy(x)} of ${energy(asked)}`;
+  const name = NAMES[side];
+  if (pi === undefined) {
+    return {
+      name,
+      value,
+      ok: null,
+      why: 'The certificate of this interval does not fit the grid.',
+    };
+  }
+  const [low, high] = bracket(side, asked, pa, pb, pi);
+  const ok = low <= x && x <= high;
+  const expected = low === high ? energy(low) : `${whole(low)} to ${energy(high)}`;
+  const ramp =
+    side === 'supply'
+      ? `sold whole from ${price(pb)} and not at all below ${price(pa)}`
+      : `served whole up to ${price(pa)} and not at all from ${price(pb)}`;
+  const why = `The nodal price here was ${nodal(pi)}. This order is ${ramp}, so the rules give ${expected}.`;
+  return { name, value, ok, expected: ok ? null : expected, why };
+}
+
+function keyRow(rules, who, line) {
   const before = rules.state[who];
   const terms = keyTerms(rules.policy, before, draw(rules.header.seed, before.index));
   return row(
     'Key',
     line.key_ticks,
-    equal(key)(line.key_ticks),
+    rules.lines[who].key_ticks,
     price,
     `What was owed moves the flexible order ahead: ${money(terms.memory)} for shortage remembered, ` +
       `${money(terms.deficit)} for energy owed, ${money(terms.draw)} by the draw.`,
   );
 }
 
-function priceRows({ rules, line, bus }) {
-  if (!rules.prices) return [];
-  const { price: ticks, tau, layer } = rules.prices[bus];
-  return [
-    row(
-      'Price',
-      line.price_ticks,
-      equal(ticks)(line.price_ticks),
-      price,
-      tightWords(rules, tau, layer),
-    ),
-  ];
+function priceRows({ rules, who, line, bus }) {
+  const { tau, layer } = rules.prices[bus];
+  const why = tightWords(rules, tau, layer);
+  return [row('Price', line.price_ticks, rules.lines[who].price_ticks, price, why)];
 }
 
 function tightWords({ grid }, tau, number) {
@@ -135,106 +124,82 @@ function tightWords({ grid }, tau, number) {
 }
 
 function moneyRows({ rules, who, line }) {
-  const { money: paid, corrected } = rules;
-  if (!paid) return [];
+  const given = rules.lines[who];
   const used = line.essential_x_wh + line.flexible_x_wh;
-  const bid = rules.asked[who].bid_ticks;
-  const all = [
-    ['Energy cost', 'energy_cost', paid, `${energy(used)} at the price.`],
+  const { pot, shortfallTotal } = rules.money;
+  const ofReserve = who === RESERVE;
+  const fields = [
+    ['energy_cost', 'Energy cost', `${energy(used)} at the price.`],
     [
-      'Pay for energy sold',
       'supply_pay',
-      paid,
-      `${energy(line.supply_x_wh)} at the bid of ${price(bid)}.`,
+      'Pay for energy sold',
+      `${energy(line.supply_x_wh)} at the bid of ${price(given.supply_pa_ticks)}.`,
     ],
     [
-      'Part of the pot',
       'pot_share',
-      paid,
-      `The community had ${money(paid.pot)} left beyond what was bid; this is its agreed share.`,
+      'Part of the pot',
+      `The community had ${money(pot)} left beyond what was bid; this is its agreed share.`,
     ],
     [
-      'Part of the shortfall',
       'shortfall',
-      paid,
-      `Bids cost ${money(paid.shortfallTotal)} more than prices brought in; this is the part by headroom.`,
+      'Part of the shortfall',
+      `Bids cost ${money(shortfallTotal)} more than prices brought in; this is the part by headroom.`,
+    ],
+    ['subscription', 'Subscription', 'The fee of the contract.'],
+    [
+      'imbalance_debit',
+      'Imbalance owed',
+      ofReserve
+        ? 'Paid to others for what they did not use.'
+        : 'Metered beyond the allocation, or sold and not delivered.',
+    ],
+    [
+      'imbalance_credit',
+      'Imbalance earned',
+      ofReserve
+        ? 'All fees and imbalance owed by others.'
+        : 'Allocated and not used, or delivered beyond.',
     ],
   ];
-  if (corrected) {
-    const reserve = who === 0;
-    all.push(
-      ['Subscription', 'subscription', corrected, 'The fee of the contract.'],
-      [
-        'Imbalance owed',
-        'imbalance_debit',
-        corrected,
-        reserve
-          ? 'Paid to others for what they did not use.'
-          : 'Metered beyond the allocation, or sold and not delivered.',
-      ],
-      [
-        'Imbalance earned',
-        'imbalance_credit',
-        corrected,
-        reserve
-          ? 'All fees and imbalance owed by others.'
-          : 'Allocated and not used, or delivered beyond.',
-      ],
-    );
-  }
-  return all
-    .map(([name, field, source, why]) =>
-      row(name, line[field], equal(source[field][who])(line[field]), money, why),
-    )
-    .filter((made, i) => !made.ok || line[all[i][1]] !== 0n);
+  return fields
+    .filter(([field]) => line[field] !== 0n || given[field] !== 0n)
+    .map(([field, name, why]) => row(name, line[field], given[field], money, why));
 }
 
-function stateRows({ rules, who, line }, after) {
+function stateRows({ rules, who }, after) {
   const before = rules.state[who];
-  const flow = [line.flexible_q_wh, line.flexible_x_wh];
-  const memory = nextMemory(before.memory_ppb, before.fstar_ppb, rules.policy.beta_ppb, ...flow);
-  const deficit = nextDeficit(deficitOf(before), before.fstar_ppb, ...flow);
-  const [high, low] = halves(deficit);
-  const owedOk = after.deficit_hi === high && after.deficit_lo === low;
+  const given = rules.states[who];
   const rows = [];
-  const promised = before.fstar_ppb || after.memory_ppb || deficitOf(after);
-  if (promised) {
+  if (before.fstar_ppb || after.memory_ppb || deficitOf(after)) {
+    const owed = (deficit) => energy(deficit / PPB);
     rows.push(
       row(
         'Shortage remembered',
         after.memory_ppb,
-        equal(memory)(after.memory_ppb),
+        given.memory_ppb,
         percent,
         `It was ${percent(before.memory_ppb)} before. The more was missing lately, the earlier this order is served.`,
       ),
       row(
         'Energy owed',
         deficitOf(after),
-        { ok: owedOk, expected: deficit },
-        (value) => energy(value / PPB),
+        deficitOf(given),
+        owed,
         `The contract promises ${percent(before.fstar_ppb)} of flexible energy in the long run; this much is still due.`,
       ),
     );
   }
-  if (rules.corrected) {
-    const { money: paid, corrected } = rules;
-    const credit =
-      before.credit + paid.supply_pay[who] + paid.pot_share[who] + corrected.imbalance_credit[who];
-    const debit =
-      before.debit +
-      paid.energy_cost[who] +
-      paid.shortfall[who] +
-      corrected.subscription[who] +
-      corrected.imbalance_debit[who];
-    rows.push(
-      row(
-        'Balance',
-        after.credit - after.debit,
-        { ok: credit === after.credit && debit === after.debit, expected: credit - debit },
-        money,
-        `${money(after.credit)} earned less ${money(after.debit)} owed since the start.`,
-      ),
-    );
-  }
+  const balance = row(
+    'Balance',
+    after.credit - after.debit,
+    given.credit - given.debit,
+    money,
+    `${money(after.credit)} earned less ${money(after.debit)} owed since the start.`,
+  );
+  // Both may be wrong by as much, and the balance right.
+  const right = after.credit === given.credit && after.debit === given.debit;
+  rows.push(
+    right ? balance : { ...balance, ok: false, expected: money(given.credit - given.debit) },
+  );
   return rows;
 }

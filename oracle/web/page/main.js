@@ -116,12 +116,11 @@ function show() {
     ({ interval, rule, where, expected, found }) =>
       `Interval ${interval}, rule “${rule}”: ${where} is ${found}; the rules give ${expected}.`,
   );
-  const [missing] = verdict.unjudged;
-  if (missing) {
+  for (const [number, reason] of [...verdict.unjudged].slice(0, 3)) {
     items.push(
-      missing[0] === 0n
-        ? `The start cannot be judged: ${missing[1]}.`
-        : `From interval ${missing[0]} on nothing can be said: ${missing[1]}. Add it and open all files again.`,
+      number === 0n
+        ? `The start cannot be judged: ${reason}.`
+        : `Interval ${number} cannot be judged: ${reason}. Add what is missing and open all files again.`,
     );
   }
   list(at('faults'), items);
@@ -185,7 +184,7 @@ function sayHead() {
     said.textContent = 'With it this is the history that was committed to, and no other.';
     return;
   }
-  const last = checked.results.findLast(({ after }) => after);
+  const last = checked.results.findLast(({ posted }) => posted);
   let given;
   try {
     given = fromHex(text);
@@ -194,12 +193,12 @@ function sayHead() {
   }
   if (given.length !== 32) {
     said.textContent = 'A hash has 64 hexadecimal digits; copy all of it.';
-  } else if (last && same(given, last.after.headerHash)) {
+  } else if (last && same(given, last.posted.headerHash)) {
     said.classList.add('good');
     said.textContent = `Yes: interval ${last.number} ends in this hash.`;
   } else {
     said.classList.add('bad');
-    const own = last ? ` Interval ${last.number} here ends in ${hex(last.after.headerHash)}.` : '';
+    const own = last ? ` Interval ${last.number} here ends in ${hex(last.posted.headerHash)}.` : '';
     said.textContent = `No: these bundles are not the history with this hash.${own}`;
   }
 }

@@ -85,10 +85,14 @@ test('files that hold no market are refused with what to do', () => {
   refused([...all, published('injected: payment')[0]], /two different bundles of interval 3/);
 });
 
-test('a missing bundle ends what can be said, and is named', () => {
-  const { facts, read } = marketIn(published('honest').filter(({ name }) => name !== '2'));
-  const said = [...checkMarket(facts, read)].map(({ unjudged }) => unjudged);
-  assert.deepEqual(said, [null, null, 'its bundle is missing', 'the state before it is not known']);
+test('without a bundle neither its interval nor the next can be judged, and later ones can', () => {
+  const said = (missing) => {
+    const { facts, read } = marketIn(published('honest').filter(({ name }) => name !== missing));
+    return [...checkMarket(facts, read)].map(({ unjudged }) => unjudged);
+  };
+  const next = 'the state before it is not known';
+  assert.deepEqual(said('2'), [null, null, 'its bundle is missing', next]);
+  assert.deepEqual(said('1'), [null, 'its bundle is missing', next, null]);
 });
 
 test('amounts are shown to the last unit', () => {
