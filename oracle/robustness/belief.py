@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from offchain.audit.history import Verdict
+from offchain.audit.verdict import Verdict
 from offchain.clearing.program import Clearer
 from oracle.robustness.assumed import PERCENT, Assumed
 from oracle.robustness.market import cleared

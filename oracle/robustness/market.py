@@ -9,8 +9,9 @@ from typing import Final
 import numpy as np
 from coincurve import PrivateKey
 
-from offchain.audit.history import Verdict, audit_market
+from offchain.audit.history import audit_market
 from offchain.audit.published import CollateralChange, PostedHeader, PublishedMarket
+from offchain.audit.verdict import Verdict
 from offchain.clearing.program import Clearer
 from offchain.commitment.hashing import Table
 from offchain.grid.model import Grid

@@ -18,13 +18,14 @@ import numpy as np
 from coincurve import PrivateKey
 
 from offchain.audit.findings import Rule
-from offchain.audit.history import Verdict, audit_market
+from offchain.audit.history import audit_market
 from offchain.audit.published import (
     CollateralChange,
     ForcedOrder,
     PostedHeader,
     PublishedMarket,
 )
+from offchain.audit.verdict import Verdict
 from offchain.clearing.certificate import Certificate
 from offchain.clearing.program import Clearer
 from offchain.commitment.bundle import read_genesis

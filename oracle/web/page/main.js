@@ -7,6 +7,9 @@ import { count, whole } from './format.js';
 import { drawHistory } from './history.js';
 import { drawLine } from './line.js';
 
+/** Why an interval is not judged of which nobody gave the file. */
+const MISSING = 'its bundle is missing';
+
 const at = (id) => document.getElementById(id);
 
 /** What was checked last; a newer choice of files takes its place. */
@@ -116,13 +119,7 @@ function show() {
     ({ interval, rule, where, expected, found }) =>
       `Interval ${interval}, rule “${rule}”: ${where} is ${found}; the rules give ${expected}.`,
   );
-  for (const [number, reason] of [...verdict.unjudged].slice(0, 3)) {
-    items.push(
-      number === 0n
-        ? `The start cannot be judged: ${reason}.`
-        : `Interval ${number} cannot be judged: ${reason}. Add what is missing and open all files again.`,
-    );
-  }
+  items.push(...unjudgedWords(verdict.unjudged));
   list(at('faults'), items);
   list(at('unseen'), [
     'Whether orders and seeds were fixed on the chain before the interval was cleared.',
@@ -155,6 +152,31 @@ function show() {
     showLine();
   }
   part.focus({ preventScroll: true });
+}
+
+/** What to do about intervals that could not be judged; those that only follow from others need no words. */
+function unjudgedWords(unjudged) {
+  const missing = [...unjudged]
+    .filter(([, reason]) => reason === MISSING)
+    .map(([number]) => number);
+  const others = [...unjudged].filter(
+    ([, reason]) => reason !== MISSING && !/not known$/.test(reason),
+  );
+  const names = missing.slice(0, 3).map((number) => `${String(number).padStart(5, '0')}.bundle`);
+  const more = missing.length > 3 ? ` and ${count(missing.length - 3, 'more file')}` : '';
+  return [
+    ...(missing.length
+      ? [
+          `Add ${names.join(', ')}${more} and open all files again: without them neither their own intervals nor those that follow from them can be judged.`,
+        ]
+      : []),
+    ...others
+      .slice(0, 3)
+      .map(
+        ([number, reason]) =>
+          `${number ? `Interval ${number}` : 'The start'} cannot be judged: ${reason}.`,
+      ),
+  ];
 }
 
 /** Somebody who asks for flexible energy, so that the page has something to show. */
