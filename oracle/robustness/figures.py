@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: Okabe and Ito's colours, which people with any colour vision can tell apart.
 _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73")
 _MARKERS: Final = ("o", "s", "^")
+#: Of mistakes and overloads, percent.
+_TICKS: Final = (0.0, 0.1, 1.0, 10.0, 100.0)
 _STYLE: Final[Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
@@ -55,10 +57,12 @@ def write_figures(summary: Summary, folder: Path, kinds: tuple[str, ...] = ("svg
             plt.close(figure)
 
 
-def _panels(count: int, width: float = 9.6) -> tuple[Figure, list[Axes]]:
+def _panels(count: int, width: float = 9.6, *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(1, count, figsize=(width, 3.2), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(
+        1, count, figsize=(width, 3.2), sharey=share_y, layout="constrained", squeeze=False
+    )
     return figure, list(axes[0])
 
 
@@ -76,7 +80,7 @@ def _lines(panel: Axes, summary: Summary, rows: list[dict[str, Any]], across: st
 
 
 def _wires(summary: Summary) -> Figure:
-    figure, panels = _panels(3)
+    figure, panels = _panels(3, share_y=True)
     margin = most(summary["margins"], "margin_percent")
     parts = (
         ("use", "use differs from the allocation by up to, %"),
@@ -87,7 +91,12 @@ def _wires(summary: Summary) -> Figure:
         rows = [row for row in summary[part] if not row.get("together")]
         _lines(panel, summary, pooled(rows, ("network", "size")), "size", "worst_percent")
         panel.axhline(margin, color="#767676", linestyle="--", linewidth=1)
-        panel.set(xscale="log", yscale="symlog", xlabel=label)
+        panel.set_xscale("log")
+        panel.set_yscale("symlog", linthresh=_TICKS[1])
+        panel.set(xlabel=label, ylim=(0, None), yticks=_TICKS, xticks=_TICKS[1:-1])
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter("")
     panels[0].set_ylabel("worst overload, % of the limit")
     panels[0].legend()
     return figure
