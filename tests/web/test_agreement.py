@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,14 @@ import numpy as np
 import pytest
 
 from offchain.commitment.container import read_sections
+from offchain.errors import InputError
+from offchain.grid.model import unpack
+from offchain.grid.pandapower_case import load_case
 from offchain.market import Interval
 from offchain.market.interval import commit
-from tests.vectors.make import dumped
+from offchain.policy import Policy
+from tests.market import small
+from tests.vectors.make import dumped, text
 from tests.vectors.make_intervals import (
     LAST,
     POLICY,
@@ -31,6 +36,21 @@ from tests.vectors.make_intervals import (
 )
 
 WEB = Path(__file__).resolve().parents[2] / "oracle" / "web"
+#: docs/protocol.md, section 6.
+PACKED_POLICY = np.dtype(
+    [
+        ("version", ">u2"),
+        *((n, ">u4") for n in ("interval_s", "p_cap", "v", "kappa", "w_s", "k_max")),
+        ("essential_rank", "u1"),
+        ("gamma", ">u8"),
+        ("tau", ">u8"),
+        *((n, ">u4") for n in ("beta", "p_lo", "p_hi", "max_bid")),
+        *((n, "u1") for n in ("mechanism", "price_curve", "meter_lag")),
+        ("spread", ">u4"),
+        ("reserve", ">u8"),
+        *((f"operator_{i}", ">u4") for i in range(5)),
+    ]
+)
 SECTIONS = ("orders", "allocation", "state", "contracts", "shares", "readings", "certificate")
 
 pytestmark = pytest.mark.skipif(
@@ -117,14 +137,84 @@ def test_they_compare_as_many_values_on_an_honest_interval(tmp_path: Path) -> No
     assert theirs["checks"] == verdict(tables, 0).checks
 
 
+#: Values at which rules change their mind.
+EDGES = (
+    0,
+    1,
+    2,
+    3,
+    999,
+    1000,
+    1024,
+    2**16,
+    2**17 - 1,
+    2**17,
+    250_000,
+    300_000,
+    10**9,
+    2**29,
+    2**62,
+)
+
+
+def policies(rng: np.random.Generator) -> Iterator[bytes]:
+    """The policy with random fields at or beside an edge."""
+    whole = np.frombuffer(POLICY.packed(), dtype=PACKED_POLICY)
+    yield whole.tobytes()
+    yield whole.tobytes()[:-1]
+    for _ in range(400):
+        changed = whole.copy()
+        for name in rng.choice(list(PACKED_POLICY.names or ()), size=rng.integers(1, 3)):
+            most = 2 ** (8 * PACKED_POLICY[name].itemsize) - 1
+            edge = int(rng.choice([*EDGES, int(whole[name][0])])) + int(rng.integers(-1, 2))
+            changed[name] = min(max(edge, 0), most)
+        yield changed.tobytes()
+
+
+def grids(rng: np.random.Generator) -> Iterator[bytes]:
+    """Small grids with random bytes or numbers that are a little off."""
+    for grid in (small.ring(), load_case("ieee14").grid):
+        whole = grid.packed()
+        yield whole
+        yield whole + b"\0"
+        for _ in range(150):
+            changed = bytearray(whole)
+            at = int(rng.integers(len(whole)))
+            changed[at] = (changed[at] + int(rng.choice([1, 255, rng.integers(1, 256)]))) % 256
+            yield bytes(changed)
+
+
+def accepted(read: Callable[[bytes], object], data: bytes) -> bool:
+    try:
+        read(data)
+    except InputError:
+        return False
+    return True
+
+
+def test_they_accept_the_same_policies_and_grids(tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    tried = {"policies": list(policies(rng)), "grids": list(grids(rng))}
+    file = tmp_path / "tried.json"
+    file.write_text(json.dumps({name: [text(x) for x in data] for name, data in tried.items()}))
+    theirs = run_node("accepted", file)
+    for name, read in (("policies", Policy.unpack), ("grids", unpack)):
+        ours = [accepted(read, data) for data in tried[name]]
+        assert 0 < sum(ours) < len(ours)
+        differ = [
+            data.hex() for data, a, b in zip(tried[name], ours, theirs[name], strict=True) if a != b
+        ]
+        assert differ == []
+
+
 def javascript(file: Path) -> list[dict]:
     """The verdicts of the checker in JavaScript on the cases of a file."""
-    done = subprocess.run(
-        ["node", "tools/verdicts.js", str(file)],
-        cwd=WEB,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    verdicts: list[dict] = json.loads(done.stdout)
+    verdicts: list[dict] = run_node("verdicts", file)
     return verdicts
+
+
+def run_node(tool: str, file: Path) -> Any:  # noqa: ANN401 - any JSON
+    """What a tool of the checker in JavaScript prints about a file."""
+    command = ["node", f"tools/{tool}.js", str(file)]
+    done = subprocess.run(command, cwd=WEB, capture_output=True, check=True, text=True)
+    return json.loads(done.stdout)
