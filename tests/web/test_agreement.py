@@ -164,7 +164,7 @@ def policies(rng: np.random.Generator) -> Iterator[bytes]:
     yield whole.tobytes()[:-1]
     for _ in range(400):
         changed = whole.copy()
-        for name in rng.choice(list(PACKED_POLICY.names or ()), size=rng.integers(1, 3)):
+        for name in rng.choice(np.array(PACKED_POLICY.names), size=rng.integers(1, 3)):
             most = 2 ** (8 * PACKED_POLICY[name].itemsize) - 1
             edge = int(rng.choice([*EDGES, int(whole[name][0])])) + int(rng.integers(-1, 2))
             changed[name] = min(max(edge, 0), most)
