@@ -150,7 +150,7 @@ def finish(context: click.Context, verdict: Verdict) -> None:
     if verdict.faults:
         context.exit(EXIT_FAULT)
     for interval, reason in sorted(verdict.unjudged.items()):
-        raise InputError(f"audit: {place(interval)} cannot be judged: {reason}")
+        raise InputError(f"{context.info_name}: {place(interval)} cannot be judged: {reason}")
 
 
 def _state(resume: Path | None, market: PublishedMarket, source: BundleSource) -> AuditState | None:
