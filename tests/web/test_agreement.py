@@ -166,7 +166,9 @@ def policies(rng: np.random.Generator) -> Iterator[bytes]:
         changed = whole.copy()
         for name in rng.choice(np.array(PACKED_POLICY.names), size=rng.integers(1, 3)):
             most = 2 ** (8 * PACKED_POLICY[name].itemsize) - 1
-            edge = int(rng.choice([*EDGES, int(whole[name][0])])) + int(rng.integers(-1, 2))
+            edge = int(rng.choice(np.array([*EDGES, int(whole[name][0])], dtype=object))) + int(
+                rng.integers(-1, 2)
+            )
             changed[name] = min(max(edge, 0), most)
         yield changed.tobytes()
 
@@ -180,7 +182,7 @@ def grids(rng: np.random.Generator) -> Iterator[bytes]:
         for _ in range(150):
             changed = bytearray(whole)
             at = int(rng.integers(len(whole)))
-            changed[at] = (changed[at] + int(rng.choice([1, 255, rng.integers(1, 256)]))) % 256
+            changed[at] = (changed[at] + int(rng.choice([1, 255, int(rng.integers(1, 256))]))) % 256
             yield bytes(changed)
 
 
