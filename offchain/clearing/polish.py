@@ -216,6 +216,8 @@ def _polish(
         if not stopped and flat < 0 and t == 1.0 and largest < 1.0 and there == pieces:
             repeats += 1
             settled = unmet <= (exact if repeats < _MAX_REPEATS else _UNMET_WH)
+            for i in range(n_island):
+                settled = settled and abs(right[i]) <= _UNMET_WH
             for i in range(w):
                 miss = right[n_island + i]
                 settled = settled and miss <= _UNMET_WH and (total[i] <= 0.0 or miss >= -_UNMET_WH)
