@@ -44,7 +44,7 @@ _TINY_WH: Final = 1e-11
 #: Sums of integers are trusted below this, a quarter of what int64 holds.
 _WRAPS: Final = 2.0**61
 #: A pivot this much smaller than its diagonal belongs to a line that depends on others.
-_DEPENDENT: Final = 1e-12
+_DEPENDENT: Final = 1e-9
 
 
 @dataclass(frozen=True)
