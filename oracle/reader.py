@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from hexbytes import HexBytes
 from web3.contract import Contract
@@ -25,7 +25,7 @@ from offchain.audit.published import (
     PublishedMarket,
     Question,
 )
-from offchain.commitment.header import Header
+from offchain.commitment.header import SENT_BYTES, Header
 from offchain.errors import InputError
 from offchain.randomness.drand import compressed_key
 from oracle.market_contracts import MarketContracts
@@ -69,7 +69,7 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     escrow = contracts.at["SettlementEscrow"]
     balance = int(contracts.at["TestToken"].functions.balanceOf(escrow.address).call(**at))
     final = int(ledger.functions.finalHead().call(**at))
-    history = _History(contracts.domain.hash())
+    history = _History(contracts.domain.hash(), _terms(ledger))
     for name, arguments, log in _events(chain, ledger, _LEDGER_EVENTS, block):
         history.add(chain, ledger, name, arguments, log)
     headers, unreadable = history.readable()
@@ -79,8 +79,8 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     versions = sorted({Header.unpack(header.payload).grid_version for header in headers})
     return PublishedMarket(
         domain=contracts.domain,
-        policy_hash=bytes(ledger.functions.policyHash().call()),
-        shares_root=bytes(ledger.functions.sharesRoot().call()),
+        policy_hash=history.terms.policy_hash,
+        shares_root=history.terms.shares_root,
         genesis_hash=bytes(ledger.functions.genesisHash().call()),
         grids={v: bytes(registry.functions.packedGrid(v).call()) for v in versions},
         orders_roots=history.orders_roots,
@@ -159,8 +159,26 @@ def _events(
             yield event.event_name, event.process_log(log)["args"], log
 
 
+class _Terms(NamedTuple):
+    """What the ledger puts into every header."""
+
+    contracts_root: bytes
+    shares_root: bytes
+    policy_hash: bytes
+
+
+def _terms(ledger: Contract) -> _Terms:
+    names = ("contractsRoot", "sharesRoot", "policyHash")
+    return _Terms(*(bytes(getattr(ledger.functions, name)().call()) for name in names))
+
+
 def _posted(
-    chain: Chain, ledger: Contract, domain_hash: bytes, header_hash: bytes, log: LogReceipt
+    chain: Chain,
+    ledger: Contract,
+    domain_hash: bytes,
+    terms: _Terms,
+    header_hash: bytes,
+    log: LogReceipt,
 ) -> PostedHeader | None:
     """The header that the ledger announced; None where the transaction does not show it.
 
@@ -172,12 +190,13 @@ def _posted(
         return None
     try:
         _, call = ledger.decode_function_input(data)
-        previous, payload = bytes(call["previousHash"]), bytes(call["payload"])
-        if Header.unpack(payload).hash(domain_hash, previous) != header_hash:
+        sent = bytes(call["sent"])
+        previous, header = Header.of_sent(sent[:SENT_BYTES], *terms)
+        if header.hash(domain_hash, previous) != header_hash:
             return None
     except (Web3Exception, ValueError, KeyError, InputError):
         return None
-    return PostedHeader(previous, payload, bytes(call["certificate"]), header_hash)
+    return PostedHeader(previous, header.packed(), sent[SENT_BYTES:], header_hash)
 
 
 def _place(log: LogReceipt) -> _Place:
@@ -190,6 +209,7 @@ class _History:
 
     Attributes:
         domain_hash: What the hashes of headers are bound to.
+        terms: What the ledger puts into every header.
         headers: The headers that stand; None for those that cannot be read back.
         places: Where each of them was posted.
         orders_roots: Root of the orders of each interval.
@@ -197,6 +217,7 @@ class _History:
     """
 
     domain_hash: bytes
+    terms: _Terms
     headers: list[PostedHeader | None] = field(default_factory=list)
     places: list[_Place] = field(default_factory=list)
     orders_roots: dict[int, bytes] = field(default_factory=dict)
@@ -222,7 +243,7 @@ class _History:
             del self.headers[interval - 1 :], self.places[interval - 1 :]
         else:
             header_hash = bytes(arguments["headerHash"])
-            self.headers.append(_posted(chain, ledger, self.domain_hash, header_hash, log))
+            self.headers.append(_posted(chain, ledger, self.domain_hash, self.terms, header_hash, log))
             self.places.append(_place(log))
 
     def readable(self) -> tuple[tuple[PostedHeader, ...], dict[int, str]]:

@@ -150,7 +150,7 @@ contract AllocationFaultsTest is Market {
         HeaderEvidence memory h = postInterval(v).header;
         AllocationEvidence memory a = allocationEvidence(v, B);
         v.buses[2].pi += 1e9;
-        a.bus = Build.bus(v.buses[2]);
+        a.bus = Build.rootlessBus(v.buses[2]);
         vm.expectRevert(_NOT_COMMITTED);
         faults.bracket(h, a);
     }
@@ -535,6 +535,7 @@ contract AllocationFaultsTest is Market {
         vm.prank(WATCHER);
         faults.bracket(h, a);
         assertEq(token.balanceOf(WATCHER), REWARD);
+        bond.distribute();
         assertEq(token.balanceOf(RELIEF), PENALTY / 2 - REWARD);
         assertEq(token.balanceOf(bond.BURN()), PENALTY / 2);
     }
@@ -547,6 +548,7 @@ contract AllocationFaultsTest is Market {
         vm.prank(address(0xbad));
         faults.bracket(h, a);
         assertEq(token.balanceOf(address(0xbad)), 0);
+        bond.distribute();
         assertEq(token.balanceOf(RELIEF), PENALTY / 2);
     }
 

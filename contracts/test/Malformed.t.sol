@@ -14,7 +14,6 @@ import {
     HeaderEvidence,
     LeafEvidence,
     NodeEvidence,
-    StateEvidence,
     SumEvidence
 } from "../src/types/Evidence.sol";
 import {Build} from "./support/Build.sol";
@@ -383,7 +382,7 @@ contract MalformedTest is Market {
         (v.stateRoot, leaf.path) = Build.plainTree(leaves, TREE_DEPTH, A);
         vm.prank(owner(A));
         escrow.announceWithdrawal(uint32(A), 5);
-        StateEvidence memory state;
+        Final memory state;
         Interval memory w = v;
         for (uint32 t = 1; t < 4; ++t) {
             w.number = t;
@@ -391,7 +390,7 @@ contract MalformedTest is Market {
             state = stateOf(h);
         }
         passWindow();
-        assertEq(escrow.withdraw(state, leaf), 5);
+        assertEq(escrow.withdraw(state.interval, state.headerHash, leaf), 5);
     }
 
     /// @dev Post an interval whose states before and after are the given roots, whatever they are.
@@ -407,7 +406,7 @@ contract MalformedTest is Market {
         }
         p.header.previousHash = t == 1 ? ledger.genesisHash() : lastHash;
         vm.prank(OPERATOR);
-        ledger.post(p.header.previousHash, p.header.payload, p.certificate);
+        ledger.post(sentOf(p));
         lastHash = ledger.hashHeader(p.header);
         return p.header;
     }
