@@ -12,7 +12,7 @@ import {IOracleBond} from "./interfaces/IOracleBond.sol";
 import {Entries} from "./libraries/Entries.sol";
 import {Headers} from "./libraries/Headers.sol";
 import {Network} from "./libraries/Network.sol";
-import {HeaderEvidence} from "./types/Evidence.sol";
+import {HeaderEvidence, SeedEvidence} from "./types/Evidence.sol";
 
 /// @title ClearingLedger
 /// @notice See IClearingLedger.
@@ -221,6 +221,40 @@ contract ClearingLedger is OrderLog {
     /// @inheritdoc IClearingLedger
     function voidFrom(HeaderEvidence calldata header, bool ordersFault) external returns (uint32 interval) {
         if (msg.sender != faults) revert Ledger_Unauthorised();
+        interval = _void(header);
+        if (ordersFault) {
+            _keep(interval, Entries.REOPENED);
+            emit OrdersReopened(interval);
+        } else {
+            _open(interval, header.payload);
+        }
+    }
+
+    /// @inheritdoc IClearingLedger
+    function voidSeed(HeaderEvidence calldata header, uint32 committedAt) external returns (uint32 interval) {
+        if (msg.sender != faults) revert Ledger_Unauthorised();
+        interval = _void(header);
+        _awaitSeed(interval, header.payload.ordersRoot(), committedAt);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function reopenSeed(SeedEvidence calldata a, bytes32 seed, uint32 committedAt) external {
+        if (msg.sender != faults) revert Ledger_Unauthorised();
+        if (!hasInputs(a.interval, a.ordersRoot, seed, a.reserved, a.gridVersion)) revert Ledger_WrongInputs();
+        _awaitSeed(a.interval, a.ordersRoot, committedAt);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function restoreInputs(HeaderEvidence calldata header) external {
+        if (header.payload.length != Headers.LENGTH) revert Ledger_PayloadLength();
+        uint32 interval = header.payload.interval();
+        _requireEntry(interval, Entries.VOIDED, _hash(header), header.payload.stateRoot());
+        _open(interval, header.payload);
+        emit InputsRestored(interval);
+    }
+
+    /// @dev Void a header and all after it. What becomes of its own slot is the caller's.
+    function _void(HeaderEvidence calldata header) private returns (uint32 interval) {
         uint256 entry;
         (interval, entry) = _requireHeader(header);
         if (_isPast(uint32(entry))) revert Ledger_AlreadyFinal();
@@ -232,26 +266,11 @@ contract ClearingLedger is OrderLog {
             _keep(later, Entries.inPhase(_entry(later), Entries.VOIDED));
         }
         _unreserve(head_);
-        if (ordersFault) {
-            _keep(interval, Entries.REOPENED);
-            emit OrdersReopened(interval);
-        } else {
-            _open(interval, header.payload);
-        }
         _moveHead(s, head_);
         _moveHead(s, interval - 1);
         s.operator = address(0);
         s.restartedAt = uint32(block.timestamp);
         _status = s;
-    }
-
-    /// @inheritdoc IClearingLedger
-    function restoreInputs(HeaderEvidence calldata header) external {
-        if (header.payload.length != Headers.LENGTH) revert Ledger_PayloadLength();
-        uint32 interval = header.payload.interval();
-        _requireEntry(interval, Entries.VOIDED, _hash(header), header.payload.stateRoot());
-        _open(interval, header.payload);
-        emit InputsRestored(interval);
     }
 
     /// @dev The orders, the seed and the grid of a header that was voided stand, for whoever posts next.

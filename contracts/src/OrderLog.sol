@@ -9,7 +9,7 @@ import {Entries} from "./libraries/Entries.sol";
 /// @title OrderLog
 /// @notice See IOrderLog. The part of the ledger that a void never rolls back.
 abstract contract OrderLog is IntervalRing {
-    /// @notice The randomness adapter.
+    /// @inheritdoc IClearingLedger
     address public immutable beacon;
 
     /// @notice Bind the log to what brings its seeds.
@@ -68,7 +68,7 @@ abstract contract OrderLog is IntervalRing {
 
     /// @inheritdoc IOrderLog
     function hasInputs(uint32 interval, bytes32 ordersRoot, bytes32 seed, address reserved, uint32 gridVersion_)
-        external
+        public
         view
         returns (bool)
     {
@@ -76,6 +76,15 @@ abstract contract OrderLog is IntervalRing {
         uint256 tag = Entries.tagOf(entry);
         return (tag == _tag(interval, Entries.SEEDED) || tag == _tag(interval, Entries.OPEN))
             && entry == Entries.inputs(tag, interval, ordersRoot, seed, reserved, gridVersion_);
+    }
+
+    /// @notice Forget the seed of an interval but not its orders, which await their seed as they did before.
+    /// @param interval The interval.
+    /// @param ordersRoot Root of its orders tree.
+    /// @param committedAt When they were fixed, not 0.
+    function _awaitSeed(uint32 interval, bytes32 ordersRoot, uint32 committedAt) internal {
+        _keep(interval, Entries.committed(_tag(interval, Entries.COMMITTED), ordersRoot, committedAt));
+        emit SeedReopened(interval);
     }
 
     /// @dev Genesis cannot be disputed. After a void a slot may hold its own interval again, for which there was room.

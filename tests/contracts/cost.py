@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+from unittest.mock import patch
 
 from eth.vm.state import BaseState
+from eth_typing import Address
 
 _BASE: Final = 21_000
 #: A slot's first and every later write with its first access, today (EIP-2200, EIP-2929) ...
 _NEW_SLOT, _UPDATE = 22_100, 5_000
 #: ... and as announced for Glamsterdam, with the floor for calldata.
 _LATER_NEW_SLOT, _LATER_UPDATE, _LATER_FLOOR = 110_000, 12_100, 64
+
+#: What an update of a slot will cost more.
+UPDATE_RISE: Final = _LATER_UPDATE - _UPDATE
 
 Slots = Mapping[tuple[bytes, int], tuple[int, int]]
 """Value before and after, by account and slot."""
@@ -42,7 +47,7 @@ class Cost(NamedTuple):
         new = sum(before == 0 and after != 0 for before, after in slots.values())
         updates = sum(before != 0 and before != after for before, after in slots.values())
         executed = gas_used + new * (_LATER_NEW_SLOT - _NEW_SLOT)
-        executed += updates * (_LATER_UPDATE - _UPDATE)
+        executed += updates * UPDATE_RISE
         return cls(gas_used, max(executed, _BASE + _LATER_FLOOR * len(data)))
 
     def less(self, other: Cost) -> Cost:
@@ -60,13 +65,10 @@ def written_slots() -> Iterator[dict[tuple[bytes, int], tuple[int, int]]]:
     slots: dict[tuple[bytes, int], tuple[int, int]] = {}
     genuine = BaseState.set_storage
 
-    def noted(state: Any, address: bytes, slot: int, value: int) -> None:  # noqa: ANN401 - py-evm
+    def noted(state: BaseState, address: Address, slot: int, value: int) -> None:
         before = state.get_storage(address, slot, from_journal=False)
         slots[address, slot] = (slots.get((address, slot), (before, 0))[0], value)
         genuine(state, address, slot, value)
 
-    BaseState.set_storage = noted
-    try:
+    with patch.object(BaseState, "set_storage", noted):
         yield slots
-    finally:
-        BaseState.set_storage = genuine

@@ -17,7 +17,7 @@ from offchain.commitment.hashing import HASH_BYTES, bus_node, leaf
 from offchain.keccak import keccak
 from offchain.policy import Policy
 from offchain.records import ALLOCATION, BUS, KIND_ALLOCATION, KIND_STATE, STATE
-from tests.contracts.cost import Cost, written_slots
+from tests.contracts.cost import UPDATE_RISE, Cost, written_slots
 from tests.contracts.rig import (
     DAY_S,
     DEPTH,
@@ -111,7 +111,8 @@ def _voids(grid: bytes) -> dict[str, Cost]:
             rig.post()
         costs.append(_proven(rig, "payment", first, line))
     # one update each, and no calldata
-    each = Cost.of((costs[1].now - costs[0].now) // _LATER, b"", {(b"", 0): (1, 2)})
+    now = (costs[1].now - costs[0].now) // _LATER
+    each = Cost(now, now + UPDATE_RISE)
     most = rig.ask("ledger", "MAX_RING")
     whole = Cost(costs[0].now + most * each.now, costs[0].later + most * each.later)
     return {"voided with it, each later header": each, "voiding all that a ring can hold": whole}
@@ -171,7 +172,7 @@ def _proofs(grid: bytes) -> dict[str, Cost]:
     before, after = record(STATE, index=_INDEX), record(STATE, index=_INDEX, credit=1)
     pre_root, pre_path = plain_tree(leaf(KIND_STATE, before), _INDEX)
     post_root, post_path = plain_tree(leaf(KIND_STATE, after), _INDEX)
-    states = ((before, pre_path), (after, post_path), Policy().packed())
+    states = (bytes([3]) + before + after + pre_path + post_path, Policy().packed())
     found = {}
     for name, more in (("bracket", ()), ("payment", ()), ("transition", states)):
         rig = open_rig(grid, eager=False, window_s=DAY_S)

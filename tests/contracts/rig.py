@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from eth_account.signers.local import LocalAccount
-from eth_typing import ChecksumAddress
+from eth_typing import ChecksumAddress, Hash32
 from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract import Contract
@@ -16,8 +16,8 @@ from web3.logs import DISCARD
 from web3.types import Nonce, TxReceipt
 from web3.utils.address import get_create_address
 
-from deploy.contracts import artifact
 from deploy.chain import development_key
+from deploy.contracts import artifact
 from deploy.devnet import Chain, embedded
 from offchain.commitment.hashing import inner, sum_inner
 from offchain.commitment.header import Header, bus_vector_hash
@@ -30,7 +30,7 @@ from tests.contracts.cost import Cost, written_slots
 #: Depth of the trees over registration numbers: a million participants.
 DEPTH: Final = 20
 RING: Final = 8
-WINDOW_S: Final = 1
+WINDOW_S: Final = 3
 DAY_S: Final = 86_400
 MONEY: Final = 10**12
 _LINKS: Final = 32
@@ -116,7 +116,8 @@ class Rig:
         )
         payload, sent = header.packed(), header.sent(self.previous) + certificate
         if self.cosigner is not None:
-            signed = self._cosigned(header.hash(self.ask("ledger", "domainHash"), self.previous))
+            hashed = header.hash(self.ask("ledger", "domainHash"), self.previous)
+            signed = self._signed(self.cosigner, hashed)
             used["header"] = self.gas("ledger", "postSigned", sent, signed)
         elif fresh:
             used["header"] = self.gas("ledger", "post", sent)
@@ -134,11 +135,12 @@ class Rig:
         self.seeds[interval] = bytes(event["args"]["seed"])
         return used | {"reveal seed": reveal}
 
-    def _cosigned(self, header_hash: bytes) -> bytes:
-        """The second signer's compact signature of a header (EIP-2098)."""
+    def _signed(self, signer: LocalAccount, header_hash: bytes) -> bytes:
+        """A signer's compact signature of a header (EIP-2098)."""
         struct = keccak(keccak(b"Header(bytes32 headerHash)") + header_hash)
         separator = bytes(self.ask("ledger", "domainSeparator"))
-        signed = self.cosigner.unsafe_sign_hash(keccak(b"\x19\x01" + separator + struct))
+        digest = Hash32(keccak(b"\x19\x01" + separator + struct))
+        signed = signer.unsafe_sign_hash(digest)
         parity = (signed.v - 27) << 255
         return signed.r.to_bytes(32, "big") + (signed.s | parity).to_bytes(32, "big")
 
@@ -197,7 +199,7 @@ def open_rig(
     token, registry = create("TestToken"), create("GridRegistry")
     chain.transact(registry.functions.registerGrid(packed_grid))
     version = int(registry.functions.latestVersion().call())
-    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced")
+    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests")
     first = chain.nonce()
     at = {name: get_create_address(chain.payer, Nonce(first + i)) for i, name in enumerate(names)}
     roots = (Policy().hash(), _CONTRACTS_ROOT, _SHARES_ROOT, _GENESIS_ROOT, bytes(32))
@@ -207,7 +209,7 @@ def open_rig(
     for _ in range(_LINKS):
         links.append(keccak(links[-1]))
     stake = (token.address, at["ledger"], at["faults"], chain.payer, address(1), 1, MONEY)
-    courts = ("ledger", "bond", "escrow", "verifier", "forced")
+    courts = ("ledger", "bond", "escrow", "verifier", "forced", "requests")
     signers = [chain.payer] + ([cosigner.address] if cosigner else [])
     contracts = {
         "token": token,
@@ -215,9 +217,10 @@ def open_rig(
         "bond": create("OracleBond", (*stake, MONEY // 4, 1), signers),
         "beacon": create("CommitReveal", at["ledger"], [links.pop()]),
         "faults": create("FaultProofs", *(at[name] for name in courts)),
-        "escrow": create("SettlementEscrow", token.address, at["ledger"], chain.payer),
+        "escrow": create("SettlementEscrow", token.address, at["ledger"], chain.payer, MONEY, 1),
         "verifier": create("NetworkVerifier", registry.address),
         "forced": create("ForcedOrders", at["ledger"], at["escrow"]),
+        "requests": create("DataRequests", at["ledger"], 1, 10**9),
     }
     genesis = bytes(contracts["ledger"].functions.genesisHash().call())
     rig = Rig(chain, contracts, version, eager, 0, genesis, _GENESIS_ROOT, links, {}, cosigner)

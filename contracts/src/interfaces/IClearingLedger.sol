@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {HeaderEvidence} from "../types/Evidence.sol";
+import {HeaderEvidence, SeedEvidence} from "../types/Evidence.sol";
 import {IOrderLog} from "./IOrderLog.sol";
 
 /// @title The chain of interval headers
@@ -122,6 +122,20 @@ interface IClearingLedger is IOrderLog {
     /// @return interval Its interval; reverts if the ledger does not hold it.
     function voidFrom(HeaderEvidence calldata header, bool ordersFault) external returns (uint32 interval);
 
+    /// @notice Forget a wrong seed, and void the header made with it and all after it (fault proofs only). The orders
+    /// stand and await the seed that they awaited before.
+    /// @param header The header, not final.
+    /// @param committedAt A time of the orders that asks for the same seed again.
+    /// @return interval Its interval; reverts if the ledger does not hold it.
+    function voidSeed(HeaderEvidence calldata header, uint32 committedAt) external returns (uint32 interval);
+
+    /// @notice Forget a wrong seed with which no header was made yet (fault proofs only). The orders stand and await the
+    /// seed that they awaited before.
+    /// @param accepted What was fixed of the interval then.
+    /// @param seed The seed that was accepted for it.
+    /// @param committedAt A time of the orders that asks for the same seed again.
+    function reopenSeed(SeedEvidence calldata accepted, bytes32 seed, uint32 committedAt) external;
+
     /// @notice Let orders and seed of a header that fell with one before it stand again. Anyone may.
     /// @param header The header as it was posted.
     function restoreInputs(HeaderEvidence calldata header) external;
@@ -201,6 +215,9 @@ interface IClearingLedger is IOrderLog {
 
     /// @notice Depth of the trees over registration numbers.
     function treeDepth() external view returns (uint8);
+
+    /// @notice The randomness adapter.
+    function beacon() external view returns (address);
 
     /// @notice The grid registry.
     function registry() external view returns (address);
