@@ -18,7 +18,7 @@ from deploy.chain import Chain, ChainError
 from offchain.errors import ClearwattError
 from offchain.randomness.drand import Network, evm_key
 
-MAX_RING: Final = 1_536
+MAX_RING: Final = 1_280
 """The most headers that a ledger keeps."""
 
 ARTIFACTS: Final = Path(__file__).resolve().parent / "artifacts"

@@ -23,7 +23,7 @@ interface IClearingLedger is IOrderLog {
     /// @param participants How many registration numbers the trees have room for.
     /// @param windowSeconds How long a header can be disputed.
     /// @param deadlineSeconds How long after a header the next one may come before anyone may freeze the ledger.
-    /// @param ringSize Number of slots, 4 to 1,536; more than twice the window in intervals, and more than the window and
+    /// @param ringSize Number of slots, 4 to 1,280; more than twice the window in intervals, and more than the window and
     /// the meter lag together.
     /// @param signatures How many signers each header needs, the sender included.
     /// @param eager Whether each header brings its network certificate.
