@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from offchain.commitment.header import Domain
 
@@ -53,8 +54,92 @@ class CollateralChange:
 
 
 @dataclass(frozen=True)
+class Account:
+    """What the escrow's books say of a participant, micro.
+
+    Attributes:
+        deposit: What it has put in and not taken back; 0 once it has left.
+        paid: What it has been paid of its earnings.
+        left: Whether it took all that it was owed and left.
+    """
+
+    deposit: int = 0
+    paid: int = 0
+    left: bool = False
+
+
+@dataclass(frozen=True)
+class Escrow:
+    """The escrow at the block at which the chain was read.
+
+    Attributes:
+        final: The newest interval whose header was final; 0 if none was.
+        balance: What it held of the currency, micro.
+        accounts: Its books by registration number.
+    """
+
+    final: int
+    balance: int
+    accounts: dict[int, Account]
+
+
+@dataclass(frozen=True)
+class Code:
+    """A contract's code on the chain beside the published one; immutable values are left out of both.
+
+    Attributes:
+        contract: Its name.
+        address: Where it lies.
+        expected: Hash of the published code.
+        found: Hash of the code there.
+    """
+
+    contract: str
+    address: str
+    expected: bytes
+    found: bytes
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a seed is said to be made of, where rounds of a drand network make them.
+
+    Attributes:
+        round: Number of the round.
+        signature: What was said to be its signature.
+    """
+
+    round: int
+    signature: bytes
+
+
+class Question(NamedTuple):
+    """Data behind a header as something to ask for on the chain; the fields are those of types/Evidence.sol."""
+
+    header_hash: bytes
+    root: bytes
+    kind: int
+    depth: int
+    height: int
+    position: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question on the chain that nobody has answered.
+
+    Attributes:
+        question: What is asked for.
+        answer_by: Until when it can be answered, seconds since 1970.
+    """
+
+    question: Question
+    answer_by: int
+
+
+@dataclass(frozen=True)
 class PublishedMarket:
-    """A market as a chain has it.
+    """A market as a chain has it, or as its bundles alone tell it.
 
     Attributes:
         domain: Chain, ledger and market id.
@@ -69,6 +154,16 @@ class PublishedMarket:
         collateral: What was deposited and taken back, by ascending interval.
         forced: Orders filed on the chain, in the order of filing.
         unreadable: Intervals whose headers stand after those, and why they are not among them.
+        grid_hashes: Hash under which each of the grids was registered.
+        escrow: What the escrow holds and owes; None where that is not known.
+        code: The code of the market's contracts.
+        on_chain: Whether a chain said all this. If not, inputs, owners, deposits and forced orders are unknown, and the
+            rules about them are left out.
+        public_key: Of the drand network that makes the seeds, 96 bytes; empty where none does.
+        draws: What the seed of each interval is said to be made of.
+        asked: Questions about data that nobody has answered.
+        signers: Who may sign headers and receipts, 20 bytes each.
+        now: Time of the newest block.
     """
 
     domain: Domain
@@ -83,3 +178,12 @@ class PublishedMarket:
     collateral: tuple[CollateralChange, ...]
     forced: tuple[ForcedOrder, ...]
     unreadable: dict[int, str] = field(default_factory=dict)
+    grid_hashes: dict[int, bytes] = field(default_factory=dict)
+    escrow: Escrow | None = None
+    code: tuple[Code, ...] = ()
+    on_chain: bool = True
+    public_key: bytes = b""
+    draws: dict[int, Draw] = field(default_factory=dict)
+    asked: tuple[Asked, ...] = ()
+    signers: frozenset[bytes] = frozenset()
+    now: int = 0

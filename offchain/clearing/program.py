@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.clearing import fallback, interior, tree
-from offchain.clearing.certificate import Certificate, Ramps, check_brackets, check_network
+from offchain.clearing.certificate import Certificate, Ramps, check_network
 from offchain.clearing.network import Network
 from offchain.clearing.polish import polish
+from offchain.clearing.ramps import check_brackets, validate
 from offchain.clearing.rounding import bus_injections, round_allocation
 from offchain.clearing.table import Table, table_of
 from offchain.errors import ClearwattError
@@ -123,7 +124,7 @@ class Clearer:
             InputError: a ramp is out of range.
             ClearingError: no engine produced a clearing that the checker accepts.
         """
-        ramps.validate(self.grid.n_bus)
+        validate(ramps, self.grid.n_bus)
         table = table_of(ramps, self.grid.n_bus)
         candidates: list[tuple[float, _Solution]] = []
         for engine in self._engines(table):

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offchain.clearing import fallback, interior, program, tree
-from offchain.clearing.certificate import Ramps, check_brackets, check_network
+from offchain.clearing.certificate import Ramps, check_network
 from offchain.clearing.network import Network
 from offchain.clearing.program import Clearer, Clearing, ClearingError
+from offchain.clearing.ramps import check_brackets
 from offchain.clearing.reference import clear_reference, exact_welfare
 from offchain.clearing.table import table_of
 from offchain.errors import InputError

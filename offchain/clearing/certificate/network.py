@@ -16,7 +16,7 @@ from offchain.errors import InputError
 from offchain.units import FLOW_FRACTION_BITS
 
 if TYPE_CHECKING:
-    from offchain.grid.model import Grid
+    from offchain.grid.registered import Grid
 
 #: One Wh in the unit of flows, half of it, and by how much a bus may miss its integer injection.
 _WH = 1 << FLOW_FRACTION_BITS
