@@ -53,8 +53,8 @@ class SolveReport:
     """How a clearing was found.
 
     Attributes:
-        engine: "tree" on a grid without loops, "interior-point" on any other, or "clarabel" where that
-            had to stand in.
+        engine: "tree" on a grid without loops, "interior-point" on any other; where that fails "clarabel", or
+            "newton" from no start at all.
         iterations: steps of the engine.
         binding_lines: the lines with a price, ascending.
         residual: the left side of the certificate's gap bound.
@@ -151,10 +151,18 @@ class Clearer:
         for accuracy, crowd in _ATTEMPTS:
             yield partial(self._by_interior_point, table, accuracy, crowd)
         yield lambda: self._settle(table, fallback.solve(self._network, table), "clarabel")
+        yield lambda: self._settle(table, self._nothing(), "newton")
 
     def _by_interior_point(self, table: Table, accuracy: float, crowd: int) -> _Solution:
         start = interior.solve(self._network, table, accuracy, crowd)
         return self._settle(table, start, "interior-point")
+
+    def _nothing(self) -> interior.Approximation:
+        """The start of last resort: no prices at all. Polishing takes its time from there, and nothing throws it."""
+        lines = self.grid.n_line
+        return interior.Approximation(
+            np.zeros(self.grid.n_bus), np.zeros(lines), np.zeros(lines, dtype=np.bool_), 0
+        )
 
     def _on_tree(self, places: tree.Tree, table: Table) -> _Solution:
         found = tree.solve(places, self._network, table)
