@@ -72,7 +72,7 @@ class Auditor:
             if escrow.final:
                 state = self._open(escrow.final, "its bundle is missing").state
         except InputError as error:
-            return Judgement(escrow.final, unjudged=f"the escrow owes what it says, and {error}")
+            return Judgement(escrow.final, unjudged=f"the escrow is held to it, and {error}")
         check_escrow(findings, escrow, state)
         return Judgement.of(findings)
 
