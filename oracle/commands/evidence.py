@@ -126,6 +126,7 @@ def _sound(summary: Summary) -> bool:
         for row in summary["checked"]
     ) and all(
         row["checked"] == row["accepted"] == row["as_committed"] == row["chained"]
+        and row["altered"] == row["altered_refused"]
         for row in summary["evm"]
     )
 

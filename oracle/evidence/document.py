@@ -16,6 +16,8 @@ from oracle.evidence.tables_fairness import stated, usual
 
 #: Below this many seeds a range says little.
 _ENOUGH_SEEDS: Final = 10
+#: So many missing scenarios are named.
+_NAMED: Final = 12
 #: Sections: title, introduction, figures, tables.
 _SECTIONS: Final[tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...]] = (
     (
@@ -24,7 +26,7 @@ _SECTIONS: Final[tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...]] 
         "defensible reading is computed on the same runs, and the one quoted first is named: "
         "{stated}.",
         ("reduction", "readings", "windows"),
-        ("readings", "targets", "stations"),
+        ("readings", "comparators", "targets", "stations"),
     ),
     (
         "Convergence to F*",
@@ -45,7 +47,7 @@ _SECTIONS: Final[tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...]] 
         "Fair Play's runs are chained from a genesis as a ledger would chain them; the roots of "
         "every interval are in `roots/`, one file per network and seed.",
         (),
-        ("checked", "evm"),
+        ("checked", "evm", "heads"),
     ),
     (
         "Beyond the paper",
@@ -153,6 +155,7 @@ def _honest(summary: Summary) -> Iterator[str]:
         )
     network = summary["config"]["readings"]["other_network"]
     name = words.network(network)
+    yield from _missing(summary)
 
     def of(mechanism: str) -> str:
         return words.ranged(stated(summary, network, mechanism)["percent"], 0)
@@ -187,8 +190,9 @@ def _honest(summary: Summary) -> Iterator[str]:
         "percentage falls as F* rises, because it compares two shortfalls below F*."
     )
     yield (
-        "A rate of 1/T holds where F* has slack; at the boundary 1/√T is proved, and infeasible targets "
-        "have none. The abstract states one rate without the condition."
+        "The rate needs a feasible F*: at the boundary 1/√T is proved, with slack 1/T, and infeasible "
+        "targets have none. The abstract states one rate without the condition (1/√T; text copies "
+        "of it lose the root)."
     )
     yield (
         "The memory contracts at 1 − beta for the same service; in closed loop service depends on "
@@ -203,10 +207,21 @@ def _honest(summary: Summary) -> Iterator[str]:
     )
 
 
+def _missing(summary: Summary) -> Iterator[str]:
+    if summary["missing"]:
+        names = [
+            " ".join(filter(None, (words.network(row["network"]), row["part"], row["variant"],
+                                   words.mechanism(row["mechanism"]), f"seed {row['seed']}")))
+            for row in summary["missing"]
+        ]  # fmt: skip
+        shown = names if len(names) <= _NAMED else [*names[:_NAMED], "and others"]
+        yield f"**{len(names)} scenarios are missing**, not run or not cleared: {'; '.join(shown)}."
+
+
 def _limits_of_trigger(summary: Summary) -> Iterator[str]:
     noisy = [row for row in summary["event_trigger"] if row["noise_permille"]]
     if noisy:
-        saved = words.number(100 * max(row["saved"] for row in noisy), 0)
+        saved = words.number(100 * max(row["saved_most"] for row in noisy), 0)
         error = words.number(max(row["error_most"] for row in summary["event_trigger"]), 2)
         bound = words.number(max(row["bound_most"] for row in summary["event_trigger"]), 2)
         yield (
@@ -255,7 +270,7 @@ def _served(summary: Summary, network: str) -> str:
 
 
 def _infeasible(summary: Summary) -> str:
-    rows = [row for row in summary["sensitivity"] if row["parameter"] == "fstar"]
+    rows = [row for row in summary["sensitivity"] if row["parameter"] == "fstar"]  # Fair Play's
     return "; ".join(
         f"worst gap {words.small(row['target_gap_max']['median'])} at F* = {row['permille'] / 1000:g}"
         for row in rows

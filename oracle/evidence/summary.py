@@ -16,7 +16,7 @@ from offchain.units import MICRO_PER_CURRENCY, WH_PER_KWH
 from oracle.evidence import theorems
 from oracle.evidence.config import MEMORY_ONLY, EvidenceConfig
 from oracle.evidence.jobs import Job, MarketJob, plan
-from oracle.evidence.readings import reduction, weak_bus
+from oracle.evidence.readings import COUNTED, reduction, weak_bus
 from oracle.evidence.runner import Result
 from oracle.plain import plain
 
@@ -59,6 +59,7 @@ def summarise(config: EvidenceConfig, results: Results, evm: list[Row], quick: b
     """
     intervals = sum(int(result.get("intervals", 0)) for _, result in results.all)
     planned = plan(config)
+    ran = {job for job, _ in results.all}
     return {
         "format": FORMAT,
         "quick": quick,
@@ -74,6 +75,7 @@ def summarise(config: EvidenceConfig, results: Results, evm: list[Row], quick: b
             "python": platform.python_version(),
             "numpy": version("numpy"),
         },
+        "missing": [_named(job) for job in planned if job not in ran],
         "networks": _networks(config, results),
         "mechanisms": _mechanisms(config, results),
         "reductions": _reductions(config, results),
@@ -91,6 +93,13 @@ def summarise(config: EvidenceConfig, results: Results, evm: list[Row], quick: b
         "evm": evm,
         "roots": _roots(config, results),
     }
+
+
+def _named(job: Job) -> Row:
+    """A job in the words of its part."""
+    mechanism = job.mechanism if isinstance(job, MarketJob) else ""
+    where = {"network": job.network, "seed": job.study.seed}
+    return {"part": job.part, "variant": job.variant, "mechanism": mechanism, **where}
 
 
 def spread(values: Sequence[float]) -> Row:
@@ -200,6 +209,8 @@ def _readings(config: EvidenceConfig, results: Results, group: _Group) -> list[R
         base_part = "stations" if group.part == "stations" else "main"
         pairs = _paired(runs, results.of(base_part, "", group.network, baseline))
         for which_error in readings.errors:
+            if which_error == COUNTED and group.part == "target":
+                continue  # the baseline's deficits are those of the usual target
             for which_bus in readings.weak_buses:
                 found = [
                     100 * value
@@ -290,33 +301,44 @@ def _windows(config: EvidenceConfig, results: Results) -> list[Row]:
 
 
 def _sensitivity(config: EvidenceConfig, results: Results) -> list[Row]:
-    given = config.sensitivity
+    """One parameter moved at a time; the usual values are those of the comparison."""
+    given, policy = config.sensitivity, config.policy
     network = given.network
     usual = {
-        "beta": config.policy.beta_ppb // 10**6,
-        "gamma": config.policy.gamma_ppb // 10**6,
-        "tau": config.policy.tau_ppb // 10**6,
+        "beta": policy.beta_ppb // 10**6,
+        "gamma": policy.gamma_ppb // 10**6,
+        "tau": policy.tau_ppb // 10**6,
         "fstar": config.study.fstar_ppb // 10**6,
     }
-    weak, error, base = config.readings.stated
+    of_memory = {**usual, "gamma": config.memory_only.gamma_ppb // 10**6}
     rows = []
-    for name, at in usual.items():
-        for value in sorted({at, *getattr(given, f"{name}_permille")}):
+    for mechanism, name, values in (*given.moved, (FAIR_PLAY.name, "fstar", given.fstar_permille)):
+        at = (of_memory if mechanism == MEMORY_ONLY else usual)[name]
+        for value in sorted({at, *values}):
             runs = (
-                results.of("main", "", network, FAIR_PLAY.name)[: given.seeds]
+                results.of("main", "", network, mechanism)[: given.seeds]
                 if value == at
-                else results.of("sensitivity", f"{name}={value}", network, FAIR_PLAY.name)
-                or results.of("target", str(value), network, FAIR_PLAY.name)[: given.seeds]
+                else results.of("sensitivity", f"{name}={value}", network, mechanism)
+                or results.of("target", str(value), network, mechanism)[: given.seeds]
             )
             if not runs:
                 continue
             fstar = value / _PERMILLE if name == "fstar" else _fstar(config)
-            pairs = _paired(runs, results.of("main", "", network, base))
-            found = [reduction(mine, other, weak, error, fstar) for mine, other in pairs]
-            row = _mechanism_row(runs)
-            row["percent"] = spread([100 * value for value in found if value is not None])
-            rows.append({"parameter": name, "permille": value, "usual": value == at, **row})
+            row: Row = {"mechanism": mechanism, "parameter": name, "permille": value}
+            row |= {"usual": value == at, **_mechanism_row(runs)}
+            row["percent"] = _stated_reduction(config, results, runs, network, fstar)
+            rows.append(row)
     return rows
+
+
+def _stated_reduction(
+    config: EvidenceConfig, results: Results, runs: Sequence[Result], network: str, fstar: float
+) -> Row:
+    """The figure of the stated reading, for runs on the markets of the comparison."""
+    weak, error, base = config.readings.stated
+    pairs = _paired(runs, results.of("main", "", network, base))
+    found = [reduction(mine, other, weak, error, fstar) for mine, other in pairs]
+    return spread([100 * value for value in found if value is not None])
 
 
 def _useful(result: Result, rows: Sequence[bool] | None = None) -> tuple[float, float]:
@@ -386,20 +408,26 @@ def _paid(result: Result, rows: Sequence[bool]) -> float:
 
 
 def _large(config: EvidenceConfig, results: Results) -> list[Row]:
-    network = config.large.network
-    return [
-        {
-            "network": network,
-            "mechanism": mechanism,
-            "intervals": runs[0]["intervals"],
-            "certified": runs[0]["certified"],
-            "dc_violations": runs[0]["dc_violations"],
-            "ms_per_interval": round(1e3 * runs[0]["seconds"] / runs[0]["intervals"], 1),
-            **_mechanism_row(runs),
-        }
-        for mechanism in config.large.mechanisms
-        if (runs := results.of("large", "", network, mechanism))
-    ]
+    network, fstar = config.large.network, _fstar(config)
+    rows = []
+    for mechanism in config.large.mechanisms:
+        runs = results.of("large", "", network, mechanism)
+        if runs:
+            row: Row = {"network": network, "mechanism": mechanism, **_mechanism_row(runs)}
+            for name in ("intervals", "certified", "dc_violations"):
+                row[name] = sum(int(run[name]) for run in runs)
+            row["below_target"] = spread([_below(run, fstar) for run in runs])
+            spent = sum(float(run["seconds"]) for run in runs)
+            row["ms_per_interval"] = round(1e3 * spent / row["intervals"], 1)
+            rows.append(row)
+    return rows
+
+
+def _below(result: Result, fstar: float) -> int:
+    """How many consumers were delivered less than a hundredth below F* over the run."""
+    consumers = result["consumers"]
+    ratio = np.array(consumers["delivered_wh"]) / np.array(consumers["requested_wh"])
+    return int((ratio < fstar - 0.01).sum())
 
 
 def _checked(config: EvidenceConfig, results: Results) -> list[Row]:

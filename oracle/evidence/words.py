@@ -45,6 +45,12 @@ def number(value: float | None, digits: int) -> str:
     return text.replace("-", "−")
 
 
+def with_error(value: float | None, error: float | None, digits: int) -> str:
+    """A number and its standard error, if there is one."""
+    text = number(value, digits)
+    return text if value is None or error is None else f"{text} ± {number(error, digits)}"
+
+
 def small(value: float | None) -> str:
     """A small error: 0.0001 and more as a decimal, less as below."""
     if value is None:
