@@ -17,8 +17,9 @@ from oracle.evidence.evm import verify
 from oracle.evidence.jobs import Job, plan
 from oracle.evidence.progress import Steps
 from oracle.evidence.report import write_document, write_report
+from oracle.evidence.results import Results
 from oracle.evidence.runner import Finished, prepare, read_result, run, weight
-from oracle.evidence.summary import Results, Summary, summarise
+from oracle.evidence.summary import Summary, summarise
 
 _INCOMPLETE = 1
 

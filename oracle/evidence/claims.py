@@ -8,7 +8,8 @@ from typing import Any, Final
 from offchain.mechanisms.priority import FAIR_PLAY
 from oracle.evidence import words
 from oracle.evidence.config import MEMORY_ONLY
-from oracle.evidence.summary import Row, Summary
+from oracle.evidence.results import Row
+from oracle.evidence.summary import Summary
 from oracle.evidence.tables_fairness import stated, usual
 
 #: A worst gap to F* up to this counts as converged.

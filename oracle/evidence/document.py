@@ -117,15 +117,18 @@ def _scale(summary: Summary) -> str:
         f"{row['consumers']} consumers"
         for row in summary["networks"]
     )
-    kind = "A quick run" if summary["quick"] else "A run at full length"
+    whole = main["intervals"] >= summary["config"]["paper"]["intervals"]
+    kind = "A quick run" if summary["quick"] else f"A {'full' if whole else 'shortened'} run"
+    spent, of_main = run["core_seconds"] / 60, run["main_core_seconds"] / 60
     return (
         f"{kind}: {len(main['networks'])} networks, {main['seeds']} "
         f"seed{'s' if main['seeds'] > 1 else ''}, "
         f"{len(main['mechanisms'])} mechanisms, {words.count(main['intervals'])} intervals each, and "
         f"the experiments below: {words.count(run['scenarios'])} of "
         f"{words.count(run['scenarios_planned'])} scenarios, {words.count(run['intervals'])} cleared "
-        f"and checked intervals, {run['core_seconds'] / 60:,.0f} core-minutes (of which the "
-        f"mechanisms on the paper's networks {run['main_core_seconds'] / 60:,.0f}). {sizes}."
+        f"and checked intervals. It took {words.number(spent, 1)} minutes of processor time, about "
+        f"{words.number(spent / 2, 1)} minutes on two idle cores; of that the comparison of mechanisms "
+        f"on the paper's networks {words.number(of_main, 1)}. {sizes}."
     )
 
 

@@ -12,7 +12,7 @@ from offchain.units import PPB
 from oracle.evidence.config import EvidenceConfig
 
 if TYPE_CHECKING:
-    from oracle.evidence.summary import Results, Row
+    from oracle.evidence.results import Results, Row
 
 _LOG_POINTS = 60
 _EXPECTED = {"slack": -1.0, "boundary": -0.5, "infeasible": 0.0}
