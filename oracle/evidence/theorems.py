@@ -46,7 +46,7 @@ def rates(config: EvidenceConfig, results: Results) -> list[Row]:
                     "fstar": fstar / 1000,
                     "seeds": len(runs),
                     "slope": slope,
-                    "slope_error": _jackknife(t, each, fit_from),
+                    "slope_error": jackknife(t, each, fit_from),
                     "expected": _EXPECTED[regime],
                     "last_mean": float(f"{np.mean([r['last_mean'] for r in traces]):.4g}"),
                     "last_worst": float(f"{np.max([r['last_worst'] for r in traces]):.4g}"),
@@ -65,7 +65,7 @@ def _slope(t: npt.NDArray[np.int64], gap: npt.NDArray[np.float64], fit_from: flo
     return round(float(np.polyfit(np.log(t[fitted]), np.log(gap[fitted]), 1)[0]), 3)
 
 
-def _jackknife(
+def jackknife(
     t: npt.NDArray[np.int64], each: npt.NDArray[np.float64], fit_from: float
 ) -> float | None:
     """Standard error of the slope of the mean gap, each seed left out once; None of one seed.

@@ -89,6 +89,18 @@ def test_all_mechanisms_see_the_same_markets() -> None:
     assert all(studies == first for studies in others)
 
 
+def test_mechanisms_are_compared_first_and_seed_by_seed() -> None:
+    order = [(job.part != "main", job.study.seed) for job in plan(load_config())]
+    assert order == sorted(order)
+
+
+def test_every_experiment_keeps_to_the_seeds_that_are_left_to_it() -> None:
+    assert {job.study.seed for job in plan(load_config().limited(2, None))} == {1, 2}
+    quick = plan(load_config().shortened())
+    assert {job.study.seed for job in quick if job.part == "main"} == {1, 2}
+    assert {job.study.seed for job in quick if job.part == "sensitivity"} == {1}
+
+
 def test_no_job_is_planned_twice() -> None:
     keys = [key(job) for job in plan(load_config())]
     assert len(set(keys)) == len(keys)
