@@ -13,7 +13,7 @@ from oracle.evidence.summary import Summary
 from oracle.evidence.tables_fairness import stated, usual
 
 #: A worst gap to F* up to this counts as converged.
-_CONVERGED: Final = 0.005
+CONVERGED: Final = 0.005
 #: Slopes this near to the expected ones count as reproduced, whatever their standard error.
 _NEAR: Final = 0.1
 
@@ -103,7 +103,7 @@ def _convergence(summary: Summary) -> Claim:
         "achieved on all three",
         f"worst bus of the worst seed at the end, F* = {usual(summary)[0]:.2f} less counted F: "
         + "; ".join(texts),
-        _verdict(max(known, default=1.0) <= _CONVERGED, "on its way; see the speed below"),
+        _verdict(max(known, default=1.0) <= CONVERGED, "on its way; see the speed below"),
     )
 
 

@@ -19,7 +19,7 @@ from offchain.mechanisms.registry import MECHANISM_NAMES
 from offchain.policy import DEFAULT_POLICY, Policy
 from oracle.study import StudyConfig
 
-VERSION: Final = 1
+VERSION: Final = 2
 #: Fair Play's key from the shortage memory alone; no ledger knows it.
 MEMORY_ONLY: Final = "memory-only"
 _SHARE_OF_STUDY: Final = ("case", "participants", "intervals", "seed")

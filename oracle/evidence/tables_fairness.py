@@ -178,9 +178,12 @@ def usual(summary: Summary) -> tuple[float, str]:
     return study["fstar_ppb"] / 1e9, study["scarce_stations"]
 
 
-def stated(summary: Summary, network: str, mechanism: str = FAIR_PLAY.name) -> dict[str, Any]:
-    """The row of the stated reading at the study's target."""
+def stated(
+    summary: Summary, network: str, mechanism: str = FAIR_PLAY.name, against: str | None = None
+) -> dict[str, Any]:
+    """The row of the stated reading at the study's target, or of another baseline in it."""
     weak, error, baseline = summary["config"]["readings"]["stated"]
+    baseline = against or baseline
     fstar, stations = usual(summary)
     wanted = {
         "network": network,

@@ -43,7 +43,7 @@ def test_every_assumption_about_the_market_stands_in_the_file() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ("version = 1", "version = 2", "config.version: 2"),
+        ("version = 2", "version = 3", "config.version: 3"),
         ("[rates]", "[speeds]", "config.rates: the section is missing"),
         ("windows = 5", "", "config.study.windows: is missing"),
         ("windows = 5", "windows = 5\nweather = 1", "config.study.weather: there is no such field"),
@@ -51,7 +51,7 @@ def test_every_assumption_about_the_market_stands_in_the_file() -> None:
         ("k_max = 1024", "k_max = 0", "policy.k_max"),
         ('"lmp"]', '"lmp", "lottery"]', "no mechanism 'lottery'"),
         ('"equal-weight", "equal-weight-random", "inv', '"inv', "equal-weight is missing"),
-        ("version = 1", "version = ", "not TOML"),
+        ("version = 2", "version = ", "not TOML"),
     ],
 )
 def test_a_wrong_file_is_refused_by_section_and_field(
