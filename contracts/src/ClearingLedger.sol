@@ -46,7 +46,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
 
     /// @inheritdoc IClearingLedger
     address public immutable registry;
-    /// @notice The randomness adapter.
+    /// @inheritdoc IClearingLedger
     address public immutable beacon;
     /// @notice The oracle bond.
     address public immutable bond;
@@ -198,17 +198,16 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     /// @inheritdoc IClearingLedger
     function voidFrom(uint32 interval, bool ordersFault) external {
         if (msg.sender != faults) revert Ledger_Unauthorised();
-        Status memory s = _status;
-        if (interval == 0) revert Ledger_UnknownHeader(interval);
-        _requireKept(interval);
-        if (_isFinal(interval)) revert Ledger_AlreadyFinal();
-        emit HeadersVoided(interval, s.head);
-        if (s.head > _formerHead) _formerHead = s.head;
-        s.head = interval - 1;
-        s.operator = address(0);
-        s.restartedAt = uint32(block.timestamp);
-        _status = s;
+        _void(interval);
         if (ordersFault) _reopenOrders(interval);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function voidSeed(uint32 interval, bytes32 ordersRoot, bytes32 seed, uint32 committedAt) external {
+        if (msg.sender != faults) revert Ledger_Unauthorised();
+        if (!hasInputs(interval, ordersRoot, seed)) revert Ledger_WrongInputs();
+        if (interval <= _status.head) _void(interval);
+        _reopenSeed(interval, ordersRoot, committedAt);
     }
 
     /// @inheritdoc IClearingLedger
@@ -335,6 +334,20 @@ contract ClearingLedger is IClearingLedger, OrderLog {
         if (interval > _status.head) revert Ledger_UnknownHeader(interval);
         entry = _headers[interval % ringSize];
         if (_entry(interval, headerHash, stateRoot, uint32(entry)) != entry) revert Ledger_UnknownHeader(interval);
+    }
+
+    /// @dev Void a header and all after it.
+    function _void(uint32 interval) private {
+        Status memory s = _status;
+        if (interval == 0) revert Ledger_UnknownHeader(interval);
+        _requireKept(interval);
+        if (_isFinal(interval)) revert Ledger_AlreadyFinal();
+        emit HeadersVoided(interval, s.head);
+        if (s.head > _formerHead) _formerHead = s.head;
+        s.head = interval - 1;
+        s.operator = address(0);
+        s.restartedAt = uint32(block.timestamp);
+        _status = s;
     }
 
     function _postedAt(uint32 interval) private view returns (uint32) {

@@ -54,6 +54,15 @@ abstract contract OrderLog is IOrderLog {
         emit OrdersReopened(interval);
     }
 
+    /// @notice Forget the seed of an interval but not its orders, which await their seed as they did before.
+    /// @param interval The interval.
+    /// @param ordersRoot Root of its orders tree.
+    /// @param committedAt When they were fixed, not 0.
+    function _reopenSeed(uint32 interval, bytes32 ordersRoot, uint32 committedAt) internal {
+        _inputs[interval % _ring()] = _pack(ordersRoot, _lap(interval), committedAt);
+        emit SeedReopened(interval);
+    }
+
     /// @notice Check that the sender may commit orders now.
     /// @return The newest interval with a header.
     function _admitOrders() internal virtual returns (uint32);

@@ -129,7 +129,7 @@ contract MeterFaultsTest is Market {
         HeaderEvidence memory h = postInterval(v).header;
         AllocationEvidence memory a = allocationEvidence(v, A);
         LeafEvidence memory pre = stateEvidence(v.pre, A);
-        IMeterFaults direct = IMeterFaults(faults.meterFaults());
+        IMeterFaults direct = IMeterFaults(faults.annex());
         vm.expectRevert(IClearingLedger.Ledger_Unauthorised.selector);
         direct.subscription(h, a, pre);
         _proofs().subscription(h, a, pre);

@@ -7,7 +7,7 @@ integers as the contract (docs/faults.md).
 
 from offchain.proofs.claim import ChainFacts, Claim, open_claim
 from offchain.proofs.find import FAULTS, RULES, Proof, kebab, proofs
-from offchain.proofs.published import published_claim
+from offchain.proofs.published import bare_claim, published_claim
 
 __all__ = [
     "FAULTS",
@@ -15,6 +15,7 @@ __all__ = [
     "ChainFacts",
     "Claim",
     "Proof",
+    "bare_claim",
     "kebab",
     "open_claim",
     "proofs",

@@ -8,20 +8,29 @@ from offchain.audit.interval import open_bundle
 from offchain.audit.published import PublishedMarket
 from offchain.commitment.bundle import read_genesis
 from offchain.commitment.header import Header
+from offchain.commitment.trees import depth_of
 from offchain.errors import InputError
 from offchain.grid.model import unpack
+from offchain.orders.receipts import Receipt
 from offchain.orders.signing import domain_separator
 from offchain.policy import Policy
 from offchain.proofs.claim import ChainFacts, Claim, open_claim
+from offchain.proofs.preimages import Preimages
 
 
-def published_claim(market: PublishedMarket, read: ReadBundle, interval: int) -> Claim:
+def published_claim(
+    market: PublishedMarket,
+    read: ReadBundle,
+    interval: int,
+    receipts: tuple[Receipt, ...] = (),
+) -> Claim:
     """Open one interval of a market.
 
     Args:
         market: What the chain says.
         read: Where bundles come from.
         interval: Which one, from 1.
+        receipts: That participants hold.
 
     Raises:
         InputError: The interval was not posted, or a bundle is missing or not the one named.
@@ -37,13 +46,7 @@ def published_claim(market: PublishedMarket, read: ReadBundle, interval: int) ->
     if interval > 1:
         before = open_bundle(market.headers[interval - 2], _read(read, interval - 1)).state
     version = Header.unpack(market.headers[interval - 1].payload).grid_version
-    domain = market.domain
-    facts = ChainFacts(
-        separator=domain_separator(domain.chain_id, domain.ledger, domain.market_id),
-        owners=market.owners,
-        collateral=collateral(market, interval),
-        forced=market.forced,
-    )
+    facts = chain_facts(market, interval, receipts)
     grid = unpack(market.grids[version])
     measured = None
     if 0 < policy.meter_lag < interval:
@@ -53,6 +56,49 @@ def published_claim(market: PublishedMarket, read: ReadBundle, interval: int) ->
         then_grid = unpack(market.grids[then.header.grid_version])
         measured = open_claim(then, then.state, policy, then_grid, facts)
     return open_claim(bundle, before, policy, grid, facts, measured)
+
+
+def bare_claim(market: PublishedMarket, read: ReadBundle, interval: int) -> Claim:
+    """An interval of which nothing but the header is known: its bundle is missing.
+
+    Raises:
+        InputError: The interval was not posted, or the genesis bundle is missing.
+    """
+    if not 1 <= interval <= len(market.headers):
+        raise InputError(
+            f"interval: {interval} has no header that can be read; give 1 ... {len(market.headers)}"
+        )
+    genesis = read_genesis(_read(read, GENESIS))
+    posted = market.headers[interval - 1]
+    header = Header.unpack(posted.payload)
+    return Claim(
+        posted.previous_hash,
+        header,
+        Policy.unpack(genesis.policy),
+        unpack(market.grids[header.grid_version]),
+        depth_of(len(genesis.state)),
+        Preimages(),
+        chain_facts(market, interval),
+    )
+
+
+def chain_facts(
+    market: PublishedMarket, interval: int, receipts: tuple[Receipt, ...] = ()
+) -> ChainFacts:
+    """What the proofs against an interval ask of the chain."""
+    domain = market.domain
+    return ChainFacts(
+        separator=domain_separator(domain.chain_id, domain.ledger, domain.market_id),
+        owners=market.owners,
+        collateral=collateral(market, interval),
+        forced=market.forced,
+        domain_hash=domain.hash(),
+        public_key=market.public_key,
+        draw=market.draws.get(interval),
+        signers=market.signers,
+        receipts=receipts,
+        overdue=tuple(a.question for a in market.asked if a.answer_by < market.now),
+    )
 
 
 def collateral(market: PublishedMarket, interval: int) -> dict[int, int]:

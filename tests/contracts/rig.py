@@ -24,7 +24,7 @@ from offchain.records import wire
 #: Depth of the trees over registration numbers: a million participants.
 DEPTH: Final = 20
 RING: Final = 4
-WINDOW_S: Final = 1
+WINDOW_S: Final = 3
 DAY_S: Final = 86_400
 MONEY: Final = 10**12
 _LINKS: Final = 32
@@ -161,7 +161,7 @@ def open_rig(packed_grid: bytes, *, eager: bool, window_s: int = WINDOW_S) -> Ri
     token, registry = create("TestToken"), create("GridRegistry")
     chain.transact(registry.functions.registerGrid(packed_grid))
     version = int(registry.functions.latestVersion().call())
-    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced")
+    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests")
     first = chain.nonce()
     at = {name: get_create_address(chain.payer, Nonce(first + i)) for i, name in enumerate(names)}
     roots = (Policy().hash(), _CONTRACTS_ROOT, _SHARES_ROOT, _GENESIS_ROOT, bytes(32))
@@ -171,16 +171,17 @@ def open_rig(packed_grid: bytes, *, eager: bool, window_s: int = WINDOW_S) -> Ri
     for _ in range(_LINKS):
         links.append(keccak(links[-1]))
     stake = (token.address, at["ledger"], at["faults"], chain.payer, address(1), 1, MONEY)
-    courts = ("ledger", "bond", "escrow", "verifier", "forced")
+    courts = ("ledger", "bond", "escrow", "verifier", "forced", "requests")
     contracts = {
         "token": token,
         "ledger": create("ClearingLedger", (*config, 1 << DEPTH, *times, 1, eager)),
         "bond": create("OracleBond", (*stake, MONEY // 4, 1), [chain.payer]),
         "beacon": create("CommitReveal", at["ledger"], [links.pop()]),
         "faults": create("FaultProofs", *(at[name] for name in courts)),
-        "escrow": create("SettlementEscrow", token.address, at["ledger"], chain.payer),
+        "escrow": create("SettlementEscrow", token.address, at["ledger"], chain.payer, MONEY, 1),
         "verifier": create("NetworkVerifier", registry.address),
         "forced": create("ForcedOrders", at["ledger"], at["escrow"]),
+        "requests": create("DataRequests", at["ledger"], 1, 10**9),
     }
     genesis = bytes(contracts["ledger"].functions.genesisHash().call())
     rig = Rig(chain, contracts, version, eager, 0, genesis, _GENESIS_ROOT, links, {})

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from deploy.contracts import ANSWERS_FOR, CONTRACTS
+from deploy.contracts import ANSWERS_FOR, BEACONS, CONTRACTS
 from deploy.snapshots import SNAPSHOTS, snapshots
 
 UPDATE = "if that is meant, run `python -m deploy.snapshots` and commit contracts/snapshots"
 
-NAMES = sorted({*CONTRACTS.values(), *ANSWERS_FOR.values()})
+NAMES = sorted({*CONTRACTS.values(), *BEACONS.values(), *ANSWERS_FOR.values()})
 
 
 def test_every_contract_has_a_snapshot_and_nothing_else_has() -> None:

@@ -128,6 +128,14 @@ interface IClearingLedger is IOrderLog {
     /// @param ordersFault Whether the fault is in the orders, whose root is then opened again.
     function voidFrom(uint32 interval, bool ordersFault) external;
 
+    /// @notice Forget a wrong seed, and void the header made with it and all after it (fault proofs only). The orders
+    /// stand and await the seed that they awaited before.
+    /// @param interval The interval, with a header that is not final or without one.
+    /// @param ordersRoot Root of its orders.
+    /// @param seed The seed that was accepted for it.
+    /// @param committedAt A time of the orders that asks for the same seed again.
+    function voidSeed(uint32 interval, bytes32 ordersRoot, bytes32 seed, uint32 committedAt) external;
+
     /// @notice Forget which signer posted last, so that the next one is looked up anew (bond only).
     function forgetOperator() external;
 
@@ -195,6 +203,9 @@ interface IClearingLedger is IOrderLog {
 
     /// @notice Depth of the trees over registration numbers.
     function treeDepth() external view returns (uint8);
+
+    /// @notice The randomness adapter.
+    function beacon() external view returns (address);
 
     /// @notice The grid registry.
     function registry() external view returns (address);

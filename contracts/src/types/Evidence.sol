@@ -79,3 +79,19 @@ struct BusEvidence {
     uint32 position;
     bytes upper;
 }
+
+/// @notice One node of a committed tree, or the bus vector, as something to ask for.
+/// @param headerHash The header whose data are asked for.
+/// @param root Root of the tree: of the header, or of a bus of its allocation tree; or the hash of the bus vector.
+/// @param kind Record kind of the tree's leaves; 2 for any part of the allocation tree, 7 for the bus vector.
+/// @param depth Depth of the tree.
+/// @param height Height of the node above the leaves; 0 in trees without sums.
+/// @param position Position of the node in its level.
+struct Question {
+    bytes32 headerHash;
+    bytes32 root;
+    uint8 kind;
+    uint8 depth;
+    uint8 height;
+    uint32 position;
+}
