@@ -179,21 +179,28 @@ def _targets(summary: Summary) -> Iterator[str]:
 def _parameters(summary: Summary) -> Iterator[str]:
     """How little, or how much, the mechanism's numbers matter."""
 
-    def ends(mechanism: str) -> str | None:
-        gaps = [
+    def gaps(mechanism: str, *names: str) -> list[float]:
+        return [
             row["target_gap_max"]["median"]
             for row in summary["sensitivity"]
-            if row["mechanism"] == mechanism and row["parameter"] != "fstar"
+            if row["mechanism"] == mechanism and row["parameter"] in names
         ]
-        return f"{words.small(min(gaps))} to {words.small(max(gaps))}" if gaps else None
 
-    ours, memory = ends(FAIR_PLAY.name), ends(MEMORY_ONLY)
-    if ours and memory:
-        yield (
-            f"Whatever beta, gamma and tau, Fair Play's worst gap at the end is {ours}: the deficit "
-            f"decides, and the memory hardly matters beside it. Alone the memory leaves {memory}, "
-            "depending on beta and gamma."
+    def ends(values: list[float]) -> str:
+        return " to ".join(dict.fromkeys(map(words.small, (min(values), max(values)))))
+
+    ours, memory = (gaps(name, "beta", "gamma") for name in (FAIR_PLAY.name, MEMORY_ONLY))
+    drawn = gaps(FAIR_PLAY.name, "tau")
+    if ours and memory and drawn:
+        text = (
+            "Moving beta or gamma leaves Fair Play's worst gap to F* at the end at "
+            f"{ends(ours)}, moving tau at {ends(drawn)}; that of memory alone is {ends(memory)}."
         )
+        if max(ours) < min(memory):
+            text += (
+                " What closes the gap is the deficit, which the abstract's bounded memory is not."
+            )
+        yield text
 
 
 def _trigger(summary: Summary) -> Iterator[str]:
