@@ -278,9 +278,7 @@ def _rates(summary: Summary) -> Figure:
         for power, name in ((-0.5, "1/√t"), (-1.0, "1/t")):
             guide = 0.3 * (t / t[0]) ** power
             axes.loglog(t, guide, color="#bbbbbb", linewidth=0.8)
-            axes.annotate(
-                name, (t[-1], guide[-1]), fontsize=8, color=_GREY, ha="right", va="bottom"
-            )
+            axes.annotate(name, (t[-1], guide[-1]), fontsize=8, color=GREY, ha="right", va="bottom")
         axes.set_ylim(1e-6, 1)
         axes.legend(loc="lower left", fontsize=8)
     panels[0].set_ylabel("mean F* less counted F")
