@@ -70,6 +70,13 @@ def fair_play(
 
     Writes tables (CSV, Markdown), figures (PNG, SVG), the roots of every committed interval and one
     HTML page. What is finished is kept: after Ctrl-C, the same command with --resume goes on.
+
+    \b
+    Examples:
+      clearwatt evidence fair-play --quick --out quick
+      clearwatt evidence fair-play --out full --jobs 2
+      clearwatt evidence fair-play --out full --resume --document docs/evidence
+      clearwatt evidence fair-play --seeds 1 --intervals 500 --json
     """
     assumed = load_config(config)
     assumed = (assumed.shortened() if quick else assumed).limited(seeds, intervals)
