@@ -66,7 +66,7 @@ def fair_play(
     document: Path | None,
     as_json: bool,
 ) -> int:
-    """The Fair Play AMM paper's results, reproduced and pushed further.
+    r"""The Fair Play AMM paper's results, reproduced and pushed further.
 
     Writes tables (CSV, Markdown), figures (PNG, SVG), the roots of every committed interval and one
     HTML page. What is finished is kept: after Ctrl-C, the same command with --resume goes on.

@@ -22,6 +22,8 @@ from oracle.study import StudyConfig
 VERSION: Final = 2
 #: Fair Play's key from the shortage memory alone; no ledger knows it.
 MEMORY_ONLY: Final = "memory-only"
+#: Equal weight as a linear program, for comparison only.
+EQUAL_WEIGHT_LP: Final = "equal-weight-lp"
 _SHARE_OF_STUDY: Final = ("case", "participants", "intervals", "seed")
 
 _T = TypeVar("_T")
@@ -349,7 +351,7 @@ def _refuse(section: str, names: set[str], why: str) -> None:
 
 
 def _check(config: EvidenceConfig) -> None:
-    known = (*MECHANISM_NAMES, MEMORY_ONLY)
+    known = (*MECHANISM_NAMES, MEMORY_ONLY, EQUAL_WEIGHT_LP)
     named = (
         ("run", config.run.mechanisms),
         ("forecast", config.forecast.mechanisms),

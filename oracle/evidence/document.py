@@ -182,7 +182,9 @@ def _assumed(config: dict[str, Any]) -> Iterator[str]:
     )
     yield (
         "*equal weight* serves everybody behind one bottleneck the same share; *random order* "
-        "serves one after the other; *memory only* is Fair Play without its deficit, gamma = "
+        "serves one after the other in an order drawn anew; *LP* is the linear program, which serves "
+        "all the energy that fits and leaves ties to the first registered; *memory only* is "
+        "Fair Play without its deficit, gamma = "
         f"{config['memory_only']['gamma_ppb'] / 1e9:g}"
     )
 

@@ -22,9 +22,10 @@ from offchain.orders.table import Quantities
 from offchain.policy import Policy
 from oracle.evidence.asking import drawn, requests, strategists, with_requests
 from oracle.evidence.committed import Caps, CommittedTrial
-from oracle.evidence.config import MEMORY_ONLY
+from oracle.evidence.config import EQUAL_WEIGHT_LP, MEMORY_ONLY
 from oracle.evidence.draws import kept_draw
 from oracle.evidence.jobs import Job, MarketJob, OperatorJob, TriggerJob, described
+from oracle.evidence.linear import EqualWeightLinear
 from oracle.evidence.memory_only import memory_keys
 from oracle.evidence.operator import contraction
 from oracle.evidence.record import Record
@@ -161,6 +162,8 @@ def _operator(job: OperatorJob) -> dict[str, Any]:
 def _mechanism(name: str) -> Mechanism:
     if name == MEMORY_ONLY:
         return PriorityMechanism(MEMORY_ONLY, memory_keys, kept_draw)
+    if name == EQUAL_WEIGHT_LP:
+        return EqualWeightLinear(EQUAL_WEIGHT_LP)
     rule = mechanism(name)
     if isinstance(rule, PriorityMechanism) and rule.draw is not None:
         return replace(rule, draw=kept_draw)

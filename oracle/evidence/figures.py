@@ -27,6 +27,7 @@ _COLOURS: Final = {
     "memory-only": SKY,
     "equal-weight": ORANGE,
     "equal-weight-random": AMBER,
+    "equal-weight-lp": GREEN,
     "inverse-fairness": PINK,
     "lmp": GREY,
 }
@@ -35,6 +36,7 @@ _MARKERS: Final = {
     "memory-only": "D",
     "equal-weight": "s",
     "equal-weight-random": "^",
+    "equal-weight-lp": "P",
     "inverse-fairness": "v",
     "lmp": "x",
 }
@@ -206,7 +208,7 @@ def _readings(summary: Summary) -> Figure:
             spread = row["percent"]
             if spread["median"] is None:
                 continue
-            away = 0.14 if row["baseline"] == baselines[0] else -0.14
+            away = 0.2 * (1 - baselines.index(row["baseline"]))
             at = len(buses) - 1 - buses.index(row["weak_bus"]) + away
             colour = _COLOURS.get(row["baseline"], GREY)
             label = f"against {words.mechanism(row['baseline'])}"

@@ -15,6 +15,7 @@ MECHANISMS: Final = {
     "memory-only": "memory only",
     "equal-weight": "equal weight",
     "equal-weight-random": "equal weight, random order",
+    "equal-weight-lp": "equal weight, LP",
     "inverse-fairness": "literal 1/F",
     "lmp": "LMP",
 }

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from offchain.fairness.draw import draw
+from offchain.mechanisms.trial import Trial
+from offchain.policy import DEFAULT_POLICY
 from oracle.evidence.draws import kept_draw
 from oracle.evidence.jobs import Job, MarketJob, OperatorJob, TriggerJob
+from oracle.evidence.linear import EqualWeightLinear
 from oracle.evidence.runner import Result
+from tests.mechanisms.markets import asked, people, triangle
 
 Pairs = list[tuple[Job, Result]]
 
@@ -62,6 +66,14 @@ def test_all_mechanisms_see_the_draws_of_the_market() -> None:
     assert kept_draw(b"s" * 32, np.array([3, 5])).tolist() == kept[:2].tolist()
     with pytest.raises(ValueError, match="read-only"):
         kept[0] = 0
+
+
+def test_the_linear_program_serves_the_first_registered_first() -> None:
+    grid = triangle()
+    trial = Trial(EqualWeightLinear("lp"), grid, DEFAULT_POLICY, people([0, 0, 0, 0, 0]))
+    step = trial.step(asked([0, 500, 600, 300, 0], [0, 0, 0, 0, 800]), bytes(32))
+    assert step.violations == ()
+    assert step.outcome.flexible_wh.tolist() == [0, 500, 300, 0, 0]
 
 
 def test_memory_contracts_as_proved_and_stays_in_its_range(pairs: Pairs) -> None:
