@@ -12,6 +12,7 @@ from offchain.mechanisms.priority import FAIR_PLAY
 from oracle.evidence import words
 from oracle.evidence.claims import CONVERGED, reading_medians
 from oracle.evidence.config import MEMORY_ONLY
+from oracle.evidence.readings import INTERVAL, WORST
 from oracle.evidence.results import Row
 from oracle.evidence.summary import Summary
 from oracle.evidence.tables_fairness import stated, usual
@@ -22,6 +23,8 @@ _ENOUGH_SEEDS: Final = 10
 _NAMED: Final = 12
 #: Reductions this near to each other, in points, are the same.
 _SAME: Final = 10.0
+#: Differences of gaps to F* below this are not worth a sentence.
+_NOTABLE: Final = 0.001
 _PLAIN: Final = "equal-weight"
 
 
@@ -30,7 +33,9 @@ def limits(summary: Summary) -> Iterator[str]:
     yield from _few(summary)
     yield from _missing(summary)
     yield from _definitions(summary)
+    yield from _one_interval(summary)
     yield from _without_memory(summary)
+    yield from _memory_alone(summary)
     yield from _literal(summary)
     yield from _targets(summary)
     yield (
@@ -102,6 +107,44 @@ def _definitions(summary: Summary) -> Iterator[str]:
         f"met or missed by choice of definition: Fair Play's medians on {words.network(network)} run "
         f"{' and '.join(spans)}. A negative figure is an error larger than the baseline's."
     )
+
+
+def _one_interval(summary: Summary) -> Iterator[str]:
+    """Whether what is fair over intervals is fair inside one."""
+    wanted = (_network(summary), FAIR_PLAY.name, *usual(summary), _PLAIN, INTERVAL, WORST)
+    for row in summary["reductions"]:
+        place = (
+            row["network"], row["mechanism"], row["fstar"], row["stations"], row["baseline"],
+            row["error"], row["weak_bus"],
+        )  # fmt: skip
+        median = row["percent"]["median"]
+        if place == wanted and median is not None and median < 0:
+            yield (
+                f"Inside one interval Fair Play is less even than *{words.mechanism(_PLAIN)}*: on "
+                f"{words.network(_network(summary))} the worst bus of the worst scarce interval has an "
+                f"error {words.number(-median, 0)} % larger, because who is owed less waits. It evens "
+                "out over intervals."
+            )
+
+
+def _memory_alone(summary: Summary) -> Iterator[str]:
+    """Where a bounded memory does no better than none."""
+    ends = {
+        (row["network"], row["mechanism"]): row["last_worst"]["median"]
+        for row in summary["convergence"]
+    }
+    worse = [
+        f"{words.network(network)} (worst gap {words.small(gap)}, LMP {words.small(lmp)})"
+        for (network, mechanism), gap in ends.items()
+        if mechanism == MEMORY_ONLY
+        and (lmp := ends.get((network, "lmp"))) is not None
+        and gap > lmp + _NOTABLE
+    ]
+    if worse:
+        yield (
+            "A bounded memory without the deficit ends farther from F* than memoryless LMP on "
+            f"{' and '.join(worse)}."
+        )
 
 
 def _without_memory(summary: Summary) -> Iterator[str]:
@@ -197,9 +240,7 @@ def _parameters(summary: Summary) -> Iterator[str]:
             f"{ends(ours)}, moving tau at {ends(drawn)}; that of memory alone is {ends(memory)}."
         )
         if max(ours) < min(memory):
-            text += (
-                " What closes the gap is the deficit, which the abstract's bounded memory is not."
-            )
+            text += " What closes the gap is the deficit; a bounded memory alone does not."
         yield text
 
 
