@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -184,7 +184,7 @@ def _reduction(summary: Summary) -> Figure:
         axes.set_yticks(range(len(mine)), names)
         axes.set_ylim(-0.5, len(mine) - 0.2)
         axes.axvline(0, color="#999999", linewidth=0.8)
-        axes.set_xlim(-25, 100)
+        axes.set_xlim(_leftmost(seed for row in rows for seed in row["each_seed"]), 100)
         axes.set_title(words.network(network))
         axes.set_xlabel("reduction, %")
     return figure
@@ -226,12 +226,18 @@ def _readings(summary: Summary) -> Figure:
         axes.axvline(0, color="#999999", linewidth=0.8)
         axes.set_yticks(range(len(buses)), list(reversed(buses)))
         axes.set_ylim(-0.6, len(buses) - 0.4)
-        axes.set_xlim(-130, 110)
+        axes.set_xlim(_leftmost(row["percent"]["least"] for row in rows), 110)
         axes.set_title(error)
         axes.set_xlabel("reduction, %")
     panels[0].set_ylabel("weak bus")
     _legend_below(figure, panels, 3)
     return figure
+
+
+def _leftmost(percents: Iterable[float | None]) -> float:
+    """Where an axis of reductions begins: below all of them, but no farther than -200 %."""
+    known = [value for value in percents if value is not None]
+    return max(-200.0, min([-15.0, *known]) - 10)
 
 
 def _windows(summary: Summary) -> Figure:
