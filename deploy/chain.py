@@ -83,7 +83,7 @@ class Chain:
         self._nonces: dict[ChecksumAddress, int] = {}
         self._errors: dict[str, str] = {}
         self._settled: dict[ChecksumAddress, tuple[int, list[LogReceipt]]] = {}
-        self._inputs: dict[tuple[bytes, int], HexBytes | None] = {}
+        self._inputs: dict[tuple[bytes, int, ChecksumAddress], HexBytes | None] = {}
 
     @property
     def is_devnet(self) -> bool:
@@ -281,7 +281,7 @@ class Chain:
         None where the transaction called another contract, which then called this one: whatever
         such a transaction carries, it need not be what this contract was given.
         """
-        place = (bytes(log["blockHash"]), log["transactionIndex"])
+        place = (bytes(log["blockHash"]), log["transactionIndex"], log["address"])
         if place not in self._inputs:
             self._inputs[place] = self._input_of(log)
         return self._inputs[place]
