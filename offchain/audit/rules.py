@@ -116,8 +116,7 @@ class IntervalRules:
 
     def _at(self, per_bus: Ints) -> Ints:
         """What holds at each participant's bus."""
-        column: Ints = per_bus[self.context.contracts["bus"]]
-        return column
+        return np.take(per_bus, self.context.contracts["bus"])
 
     def _at_buses(self, column: Ints) -> Ints:
         """Sums of a column over the participants of each bus."""

@@ -146,8 +146,7 @@ def check_network(grid: Grid, certificate: Certificate) -> NetworkCheck:
         if abs(net - _WH * whole) > _BUS_TOLERANCE:
             violations.append(f"balance: bus {bus} sends {net}/256 Wh, not a whole number")
     for island in islands:
-        total = sum(map(injection.__getitem__, island))
-        if total != 0:
+        if total := sum(map(injection.__getitem__, island)):
             where = f"bus {island[0]}'s island"
             violations.append(f"balance: the injections of {where} add up to {total} Wh")
     residual_sum = 2 * sum(map(operator.mul, boxes, map(abs, residual)))
