@@ -13,8 +13,8 @@ from deploy.contracts import artifact
 from offchain.audit.history import ReadBundle
 from offchain.audit.published import Asked, PublishedMarket, Question
 from offchain.errors import InputError
-from offchain.proofs import Claim, Proof, bare_claim
-from offchain.proofs.requests import Ask, answer, leaf_question
+from offchain.proofs import Claim, bare_claim, published_claim
+from offchain.proofs.requests import Ask, answer, leaf_question, unanswered
 from offchain.records import KIND_STATE
 from oracle.challenge import Court, plain
 
@@ -79,14 +79,25 @@ def hidden_leaf(market: PublishedMarket, read: ReadBundle, interval: int, index:
     return leaf_question(claim, KIND_STATE, index)
 
 
+def missing_data(
+    market: PublishedMarket, read: ReadBundle, interval: int, index: int
+) -> Ask | None:
+    """The question for what nobody has published of an interval; None where nothing is missing.
+
+    Args:
+        market: What its chain says.
+        read: Where bundles come from.
+        interval: Which one.
+        index: Of the participant whose state is asked for, where the whole bundle is missing.
+    """
+    try:
+        claim = published_claim(market, read, interval)
+    except InputError:
+        return hidden_leaf(market, read, interval, index)
+    return next(unanswered(claim), None)
+
+
 def asked_about(market: PublishedMarket, interval: int) -> tuple[Asked, ...]:
     """The questions about an interval that nobody has answered."""
     posted = market.headers[interval - 1].header_hash
     return tuple(asked for asked in market.asked if asked.question.header_hash == posted)
-
-
-def withheld_proof(market: PublishedMarket, read: ReadBundle, interval: int) -> Proof | None:
-    """The proof that data of an interval were asked for in vain; None if none is overdue."""
-    claim = bare_claim(market, read, interval)
-    overdue = [a.question for a in asked_about(market, interval) if a.answer_by < market.now]
-    return Proof("withheld", (claim.evidence, overdue[0])) if overdue else None

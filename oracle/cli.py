@@ -64,9 +64,14 @@ cli = LazyGroup(
         "audit": "oracle.commands.audit:audit",
         "bill": "oracle.commands.bill:bill_command",
         "challenge": "oracle.commands.challenge:challenge",
+        "watch": "oracle.commands.watch:watch",
+        "verify-mine": "oracle.commands.verify_mine:verify_mine",
+        "claim": "oracle.commands.ticket:claim",
+        "escape": "oracle.commands.ticket:escape",
         "seed": "oracle.commands.seed:seed",
         "deploy": "oracle.commands.deploy:deploy",
         "drill": "oracle.commands.drill:drill",
+        "fsck": "oracle.commands.fsck:fsck",
         "bundle": "oracle.commands.bundle:bundle",
         "grid": "oracle.commands.grid:grid",
         "simulate": "oracle.commands.simulate:simulate",
@@ -84,6 +89,7 @@ cli = LazyGroup(
 cli.add_command(
     LazyGroup(
         {
+            "audit": "oracle.commands.bench_audit:audit_bench",
             "clearing": "oracle.commands.bench_clearing:clearing_bench",
             "shapley": "oracle.commands.bench_shapley:shapley_bench",
         },

@@ -8,7 +8,7 @@ from offchain.audit.published import Draw, ForcedOrder
 from offchain.audit.rebuild import Ints, Table
 from offchain.commitment.allocation import Layout
 from offchain.commitment.header import Domain
-from offchain.grid.model import Grid
+from offchain.grid.registered import Grid
 from offchain.orders.signing import SignatureCheck
 from offchain.policy import Policy
 
@@ -65,10 +65,10 @@ class Before:
         header_hash: Hash of the header before it.
         state: State after that interval.
         shares_root: Root of the shares.
-        past: Allocations of the intervals whose readings are not settled yet, the oldest first.
+        measured: Allocations of the interval whose readings are settled; None where none are.
     """
 
     header_hash: bytes
     state: Table
     shares_root: bytes
-    past: tuple[Table, ...] = ()
+    measured: Table | None = None

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.clearing import fallback, interior, tree
-from offchain.clearing.certificate import Certificate, Ramps, check_brackets, check_network
+from offchain.clearing.certificate import Certificate, Ramps, check_network
 from offchain.clearing.network import Network
 from offchain.clearing.polish import polish
+from offchain.clearing.ramps import check_brackets, validate
 from offchain.clearing.rounding import bus_injections, round_allocation
 from offchain.clearing.table import Table, table_of
 from offchain.errors import ClearwattError
@@ -52,8 +53,8 @@ class SolveReport:
     """How a clearing was found.
 
     Attributes:
-        engine: "tree" on a grid without loops, "interior-point" on any other, or "clarabel" where that
-            had to stand in.
+        engine: "tree" on a grid without loops, "interior-point" on any other; where that fails "clarabel", or
+            "newton" from no start at all.
         iterations: steps of the engine.
         binding_lines: the lines with a price, ascending.
         residual: the left side of the certificate's gap bound.
@@ -123,7 +124,7 @@ class Clearer:
             InputError: a ramp is out of range.
             ClearingError: no engine produced a clearing that the checker accepts.
         """
-        ramps.validate(self.grid.n_bus)
+        validate(ramps, self.grid.n_bus)
         table = table_of(ramps, self.grid.n_bus)
         candidates: list[tuple[float, _Solution]] = []
         for engine in self._engines(table):
@@ -150,15 +151,23 @@ class Clearer:
         for accuracy, crowd in _ATTEMPTS:
             yield partial(self._by_interior_point, table, accuracy, crowd)
         yield lambda: self._settle(table, fallback.solve(self._network, table), "clarabel")
+        yield lambda: self._settle(table, self._nothing(), "newton")
 
     def _by_interior_point(self, table: Table, accuracy: float, crowd: int) -> _Solution:
         start = interior.solve(self._network, table, accuracy, crowd)
         return self._settle(table, start, "interior-point")
 
+    def _nothing(self) -> interior.Approximation:
+        """The start of last resort: no prices at all. Polishing takes its time from there, and nothing throws it."""
+        lines = self.grid.n_line
+        return interior.Approximation(
+            np.zeros(self.grid.n_bus), np.zeros(lines), np.zeros(lines, dtype=np.bool_), 0
+        )
+
     def _on_tree(self, places: tree.Tree, table: Table) -> _Solution:
         found = tree.solve(places, self._network, table)
         if found is None:
-            raise ClearingError("clearing: a zone of the tree has nobody to balance it")
+            raise ClearingError("clearing: several prices would do on the tree")
         return _Solution("tree", found.iterations, found.price, found.mu, found.energy)
 
     def distribution_factors(self, lines: tuple[int, ...]) -> FloatArray:
@@ -201,12 +210,19 @@ class Clearer:
         return Clearing(x_wh, injection, certificate, report)
 
     def _settle(self, table: Table, start: interior.Approximation, engine: str) -> _Solution:
-        """Polish, putting the set of full lines right until it holds and none of it is spare."""
+        """Polish, adding lines until none is too full.
+
+        Lines that are full by coincidence may share their prices in more ways than one. Then, and only
+        then, every line's capacity is taken another part of a Wh smaller, and there is one way.
+        """
         pi, mu = start.pi, start.mu
-        lines = np.flatnonzero(start.binding).tolist()
+        limited = start.binding
+        capacity = self._network.capacity
         candidates: list[tuple[float, _Solution]] = []
         for _ in range(_MAX_REVISIONS):
-            solution = polish(self._network, table, lines, pi, mu)
+            solution = polish(
+                self._network, table, np.flatnonzero(limited).tolist(), pi, mu, capacity
+            )
             if solution is None:
                 raise _UnsettledError(
                     "clearing: the approximate prices are too far off to polish", candidates
@@ -214,20 +230,21 @@ class Clearer:
             found = _Solution(
                 engine, start.iterations, solution.price, solution.mu, solution.energy
             )
-            turned = set(np.flatnonzero(np.sign(solution.mu) * np.sign(mu) < 0).tolist())
-            overload = np.abs(solution.flow_wh) - self._network.capacity
+            overload = np.abs(solution.flow_wh) - capacity
             candidates.append((float(overload.max(initial=0.0)), found))
-            over = set(np.flatnonzero(overload > _OVERLOAD_WH).tolist()) - set(lines)
-            pi = np.ldexp(solution.price.astype(np.float64), -PRICE_FRACTION_BITS)
-            mu = np.ldexp(solution.mu.astype(np.float64), -PRICE_FRACTION_BITS)
-            if turned or over:
-                lines = sorted((set(lines) - turned) | over)
-                for line in over:
-                    # No price yet, but a direction.
-                    mu[line] = np.copysign(_NO_PRICE, solution.flow_wh[line])
-            elif solution.dependent.any():
-                mu = solution.lean_mu
-                lines = [line for line in lines if mu[line] != 0]
+            priced = solution.mu != 0
+            full = (overload > -_OVERLOAD_WH) & (capacity > 0)
+            over = (overload > _OVERLOAD_WH) & ~priced
+            by_chance = full & (solution.shared | ~priced)
+            if over.any():
+                limited = priced | over
+            elif by_chance.any() and capacity is self._network.capacity:
+                limited = priced | full
+                capacity = self._network.parted_capacity
             else:
                 return found
+            pi = np.ldexp(solution.price.astype(np.float64), -PRICE_FRACTION_BITS)
+            mu = np.ldexp(solution.mu.astype(np.float64), -PRICE_FRACTION_BITS)
+            # No price yet, but a direction.
+            mu = np.where(limited & ~priced, np.copysign(_NO_PRICE, solution.flow_wh), mu)
         raise _UnsettledError("clearing: the full lines do not settle", candidates)

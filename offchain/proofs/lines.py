@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from offchain.clearing.certificate import bracket as bracket_of
+from offchain.clearing.ramps import bracket as bracket_of
 from offchain.commitment.hashing import EMPTY_ROOTS
 from offchain.fairness.draw import gumbel, uniform
 from offchain.fairness.key import key_ticks

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from deploy.devnet import connect
-from offchain.audit.history import Verdict, audit_market
+from offchain.audit.history import ReadBundle
 from offchain.audit.published import PublishedMarket
+from offchain.audit.verdict import Verdict
 from offchain.errors import InputError
 from offchain.orders.receipts import Receipt, read_receipts
-from offchain.proofs import Proof
-from oracle.asking import Desk, asked_about, hidden_leaf, withheld_proof
-from oracle.bundles import BundleDirectory
-from oracle.challenge import Court, challenge_json, first_proof, print_challenge
+from oracle.asking import Desk, asked_about, missing_data
+from oracle.bundles import bundle_source
+from oracle.challenge import Challenge, Court, challenge_json, first_proof, print_challenge
+from oracle.commands.audit import audited
+from oracle.commands.market import bundles_option, chain_options
 from oracle.reader import read_market
 from oracle.terminal import Reporter
+from oracle.verdict import place
 
 
 @click.command()
-@click.option("--rpc", metavar="URL", required=True, help="A node of the market's chain.")
-@click.option("--ledger", metavar="ADDRESS", required=True, help="The market's ClearingLedger.")
-@click.option(
-    "--bundles",
-    "directory",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Directory with genesis.bundle, 00001.bundle and so on.",
-)
+@chain_options
+@bundles_option
 @click.option(
     "--receipts",
     "receipts_file",
@@ -41,80 +38,83 @@ from oracle.terminal import Reporter
     "--ask",
     metavar="INDEX",
     type=click.IntRange(0),
-    help="Where a bundle is missing, ask on the chain for this participant's state in it, for a fee.",
+    help="Where data are missing, ask on the chain for this participant's state, for a fee.",
 )
 @click.option("--dry-run", is_flag=True, help="Show cost and reward, and send nothing.")
+@click.option("--yes", is_flag=True, help="Send without asking.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def challenge(
     context: click.Context,
     rpc: str,
     ledger: str,
-    directory: Path,
+    bundles: str,
     receipts_file: Path | None,
     ask: int | None,
     dry_run: bool,
+    yes: bool,
     json_wanted: bool,
 ) -> None:
     r"""Audit a market and prove the first fault on its chain.
 
-    The evidence is packed from the bundles and tried by a call that costs nothing. Then the proof is reserved, so that
-    nobody who sees it can take its reward, and sent: the false interval and all after it are void, the operator's bond
-    is slashed, and the sender is paid from it. The node's first unlocked account pays the gas, or the key in
-    CLEARWATT_PRIVATE_KEY.
+    The evidence is packed from the bundles and tried by a call that costs nothing. Cost and reward are shown,
+    and you are asked. Then the proof is reserved, so that nobody who sees it can take its reward, and sent: the false
+    interval and all after it are void, the operator's bond is slashed, and the sender is paid from it. The node's first
+    unlocked account pays the gas, or the key in CLEARWATT_PRIVATE_KEY.
 
-    Where a bundle is missing, --ask puts a question on the chain. Should nobody have answered it in time, the next
-    challenge voids the interval for that, the fee comes back, and who asked is rewarded.
+    Where a bundle is missing, or nothing can be proven because a node of a tree is in no bundle, --ask puts a question
+    on the chain. Should nobody have answered it in time, the next challenge voids the interval for that, the fee comes
+    back, and who asked is rewarded.
 
     \b
     Exit codes:
       0  every interval was cleared by the rules; there is nothing to prove
-      1  a rule was broken, and its proof was accepted
-      2  the data are missing, or no proof is accepted: the interval is final, void, or was not published
+      1  a rule was broken: its proof was accepted, or with --dry-run would be
+      2  the data are missing, no proof is accepted, or you said no
 
     \b
     Examples:
       clearwatt challenge --rpc http://127.0.0.1:8545 --ledger 0x... --bundles bundles --dry-run
-      clearwatt challenge --rpc URL --ledger 0x... --bundles bundles --json
-      clearwatt challenge --rpc URL --ledger 0x... --bundles bundles --ask 17
+      clearwatt challenge --rpc URL --ledger 0x... --bundles bundles
+      clearwatt challenge --rpc URL --ledger 0x... --bundles bundles --yes --json
+      clearwatt challenge --rpc URL --ledger 0x... --bundles bundles --yes --ask 17
     """
-    bundles = BundleDirectory.open(directory)
+    if not (dry_run or yes or sys.stdin.isatty()):
+        raise InputError("challenge: nobody can be asked here; give --yes to send, or --dry-run")
+    source = bundle_source(bundles)
     receipts = _receipts(receipts_file)
     chain = connect(rpc)
-    reporter = Reporter()
     market = read_market(chain, ledger)
-    verdict = Verdict()
-    with reporter.phase("Auditing", len(market.headers) + 1) as phase:
-        for verdict in audit_market(market, bundles.read):
-            phase.step(f"{verdict.checks:,} checks, {len(verdict.faults)} faults")
+    verdict = audited(Reporter(), market, source)
     court = Court.of(chain, ledger)
-    faulty = {fault.interval for fault in verdict.faults}
-    promised = {r.interval for r in receipts} & set(range(1, len(market.headers) + 1))
-    found: tuple[int, Proof] | None = None
-    if faulty:
-        wanted = sorted(faulty | promised)
-        found = first_proof(court, market, bundles.read, wanted, chain.payer, receipts)
-    elif verdict.unjudged:
-        found = _withheld(court, market, bundles, verdict, ask, json_wanted)
-        if found is None:
-            return
-    else:
-        for t in sorted(promised):
-            for candidate in court.find(market, bundles.read, t, chain.payer, receipts):
-                found = found or (t, candidate)
-    if found is None:
+    promised = any(1 <= receipt.interval <= len(market.headers) for receipt in receipts)
+    if not (verdict.faults or verdict.unjudged or promised):
         _nothing_to_prove(verdict, json_wanted)
         return
-    interval, proof = found
-    done = (
-        court.estimate(interval, proof, chain.payer) if dry_run else court.submit(interval, proof)
-    )
+    try:
+        interval, proof = first_proof(
+            court, market, source.read, verdict.faults, chain.payer, receipts
+        )
+    except InputError as error:
+        _inquire(court, market, source.read, verdict, error, ask, dry_run, yes, json_wanted)
+        return
+    done = court.estimate(interval, proof, chain.payer)
+    if not dry_run:
+        if not yes:
+            print_challenge(done, Console(stderr=True, highlight=False))
+            _agree(done)
+        done = court.submit(interval, proof)
     named = [f.rule for f in verdict.faults if f.interval == interval and f.rule in done.rules]
     if json_wanted:
         click.echo(json.dumps(challenge_json(done, (named or list(done.rules))[0]), indent=1))
     else:
         print_challenge(done, Console(highlight=False))
     context.exit(1)
+
+
+def _agree(offered: Challenge) -> None:
+    if not click.confirm(f"Send the proof and void interval {offered.interval}?", err=True):
+        raise InputError("challenge: nothing was sent, as you said")
 
 
 def _receipts(file: Path | None) -> tuple[Receipt, ...]:
@@ -126,50 +126,52 @@ def _receipts(file: Path | None) -> tuple[Receipt, ...]:
         raise InputError(f"receipts: {file} is not a readable JSON file") from None
 
 
-def _withheld(
+def _inquire(
     court: Court,
     market: PublishedMarket,
-    bundles: BundleDirectory,
+    read: ReadBundle,
     verdict: Verdict,
+    unproven: InputError,
     index: int | None,
+    dry_run: bool,
+    yes: bool,
     json_wanted: bool,
-) -> tuple[int, Proof] | None:
-    """The proof that data of the first interval that cannot be judged were asked for in vain.
-
-    None after asking for them.
+) -> None:
+    """Ask on the chain for what nobody has published of the first interval that is open.
 
     Raises:
-        InputError: When nothing was asked, or the question can still be answered.
+        InputError: When nothing was asked, nothing is missing, or a question can still be answered.
     """
-    interval, reason = min(verdict.unjudged.items())
-    if not 1 <= interval <= len(market.headers):
-        raise InputError(f"challenge: interval {interval} cannot be judged: {reason}")
-    proof = withheld_proof(market, bundles.read, interval)
-    if proof is not None:
-        return interval, proof
-    waiting = asked_about(market, interval)
+    final = int(court.ledger.functions.finalHead().call())
+    candidates = {*verdict.unjudged, *(fault.interval for fault in verdict.faults)}
+    interval = min((t for t in candidates if final < t <= len(market.headers)), default=None)
+    if interval is None:
+        for t, why in sorted(verdict.unjudged.items()):
+            raise InputError(f"challenge: {place(t)} cannot be judged: {why}")
+        raise unproven
+    reason = verdict.unjudged.get(interval)
+    said = f"challenge: interval {interval} cannot be judged: {reason}" if reason else str(unproven)
+    waiting = [asked.answer_by for asked in asked_about(market, interval)]
     if waiting:
-        left = waiting[0].answer_by - market.now + 1
-        raise InputError(
-            f"challenge: the data of interval {interval} were asked for; come again in {left} seconds"
-        )
+        left = max(0, min(waiting) - market.now + 1)
+        raise InputError(f"{said}; its data were asked for, come again in {left} seconds")
     if index is None:
-        raise InputError(
-            f"challenge: interval {interval} cannot be judged: {reason}; "
-            "ask for its data on the chain with --ask INDEX"
-        )
-    question = hidden_leaf(market, bundles.read, interval, index)
+        raise InputError(f"{said}; ask for its data on the chain with --ask INDEX")
+    question = missing_data(market, read, interval, index)
+    if question is None:
+        raise unproven
     desk = Desk.of(court)
-    fee, answer_by = desk.price(question), desk.ask(question)
-    if json_wanted:
-        told = {"interval": interval, "asked": index, "fee_wei": fee, "answer_by": answer_by}
-        click.echo(json.dumps(told, indent=1))
+    fee = desk.price(question)
+    told: dict[str, object] = {"interval": interval, "fee_wei": fee, "asked": not dry_run}
+    words = f"Data of interval {interval}, for {fee / 1e18:.6f} of the chain's coin"
+    if dry_run:
+        words = f"{words}, can be asked for."
+    elif not yes and not click.confirm(f"{words}: ask for them on the chain?", err=True):
+        raise InputError("challenge: nothing was asked, as you said")
     else:
-        click.echo(
-            f"Asked for the state of participant {index} in interval {interval}, for {fee / 1e18:.6f} of the chain's "
-            f"coin. Challenge again after {answer_by - market.now} seconds."
-        )
-    return None
+        told["answer_by"] = answer_by = desk.ask(question)
+        words = f"{words}, were asked for. Challenge again in {answer_by - market.now} seconds."
+    click.echo(json.dumps(told, indent=1) if json_wanted else words)
 
 
 def _nothing_to_prove(verdict: Verdict, json_wanted: bool) -> None:

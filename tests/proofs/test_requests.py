@@ -8,10 +8,10 @@ import pytest
 
 from deploy.chain import ChainError, development_key
 from offchain.keccak import keccak
-from offchain.proofs import Claim, Proof, bare_claim
+from offchain.proofs import Claim, Proof, bare_claim, proofs
 from offchain.proofs.preimages import UndisclosedError
 from offchain.proofs.requests import Ask, answer, questions, unanswered
-from oracle.asking import Desk, asked_about, hidden_leaf, withheld_proof
+from oracle.asking import Desk, asked_about, hidden_leaf
 from oracle.reader import read_market
 from tests.proofs.court import LAST, Stage, convict
 
@@ -70,26 +70,32 @@ def test_a_root_of_nothing_is_asked_for_and_voided(stage: Stage, desk: Desk, fie
         convict(stage, proof)
 
 
+def withheld(claim: Claim) -> Proof | None:
+    """The proof that data were asked for in vain, if there is one."""
+    return next((proof for proof in proofs(claim) if proof.function == "withheld"), None)
+
+
 def test_a_bundle_that_nobody_shows_voids_its_interval(stage: Stage, desk: Desk) -> None:
     with stage.undone():
         stage.commit(stage.orders)
         stage.post(stage.truth.interval)
         ledger = stage.run.contracts.ledger.address
         market = read_market(stage.chain, ledger)
-        assert withheld_proof(market, stage.run.out.read, LAST) is None
+        assert withheld(bare_claim(market, stage.run.out.read, LAST)) is None
         ask = hidden_leaf(market, stage.run.out.read, LAST, 5)
         assert not ask.known
         answer_by = desk.ask(ask)
         market = read_market(stage.chain, ledger)
         (asked,) = asked_about(market, LAST)
         assert (asked.question, asked.answer_by) == (ask.question, answer_by)
-        assert withheld_proof(market, stage.run.out.read, LAST) is None
+        assert withheld(bare_claim(market, stage.run.out.read, LAST)) is None
         stage.chain.wait_until(answer_by + 1)
         market = read_market(stage.chain, ledger)
-        proof = withheld_proof(market, stage.run.out.read, LAST)
+        proof = withheld(bare_claim(market, stage.run.out.read, LAST))
         assert proof == Proof(
             "withheld", (bare_claim(market, stage.run.out.read, LAST).evidence, ask.question)
         )
+        assert proof is not None
         convict(stage, proof)
         desk.refund(ask.question)
         assert stage.chain.web3.eth.get_balance(desk.requests.address) == 0

@@ -15,7 +15,8 @@ from deploy.chain import ChainError, development_key
 from deploy.contracts import DrandSettings, MarketSettings
 from deploy.devnet import embedded
 from offchain.audit.findings import Rule
-from offchain.audit.history import Verdict, audit_market
+from offchain.audit.history import audit_market
+from offchain.audit.verdict import Verdict
 from offchain.errors import InputError
 from offchain.market.genesis import Genesis
 from offchain.proofs import Proof, published_claim

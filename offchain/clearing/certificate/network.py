@@ -15,7 +15,7 @@ from offchain.errors import InputError
 from offchain.units import FLOW_FRACTION_BITS
 
 if TYPE_CHECKING:
-    from offchain.grid.model import Grid
+    from offchain.grid.registered import Grid
 
 #: One Wh in the unit of flows, half of it, and by how much a bus may miss its integer injection.
 _WH = 1 << FLOW_FRACTION_BITS
@@ -105,7 +105,7 @@ def check_network(grid: Grid, certificate: Certificate) -> NetworkCheck:
     if len(certificate.theta) != n_bus or len(certificate.pi) != n_bus:
         raise InputError(f"certificate: give one theta and one pi per bus, {n_bus} in all")
     violations: list[str] = []
-    lines, limits, margins, boxes = _integers(grid)
+    lines, limits, margins, boxes, islands = _integers(grid)
     mu = _line_prices(certificate.mu, grid.n_line, violations)
 
     theta, pi, shift = certificate.theta, certificate.pi, int(grid.shift)
@@ -137,8 +137,12 @@ def check_network(grid: Grid, certificate: Certificate) -> NetworkCheck:
     for bus, net in enumerate(net_flow):
         if abs(net - _WH * injection[bus]) > _BUS_TOLERANCE:
             violations.append(f"balance: bus {bus} sends {net}/256 Wh, not a whole number")
-    if sum(injection) != 0:
-        violations.append(f"balance: the injections add up to {sum(injection)} Wh")
+    for island in islands:
+        total = sum(map(injection.__getitem__, island))
+        if total != 0:
+            violations.append(
+                f"balance: the injections of bus {island[0]}'s island add up to {total} Wh"
+            )
     residual_sum = sum(2 * box * abs(r) for box, r in zip(boxes, residual, strict=True))
     if residual_sum > int(grid.eps_grid):
         violations.append(f"gap: {residual_sum} is above eps_grid {grid.eps_grid}")
@@ -148,11 +152,30 @@ def check_network(grid: Grid, certificate: Certificate) -> NetworkCheck:
 @lru_cache(maxsize=8)
 def _integers(
     grid: Grid,
-) -> tuple[list[tuple[int, int, int]], list[int], list[int], list[int]]:
-    """The grid's columns as Python integers: (from, to, b) and limits, margins, boxes."""
+) -> tuple[list[tuple[int, int, int]], list[int], list[int], list[int], list[list[int]]]:
+    """The grid as Python integers: lines (from, to, b), their limits and margins; boxes, islands of buses."""
     columns = (grid.line_from, grid.line_to, grid.b)
     lines = list(zip(*(column.tolist() for column in columns), strict=True))
-    return lines, grid.limit_wh.tolist(), grid.margin_wh.tolist(), grid.theta_box.tolist()
+    islands = _islands(grid.n_bus, [(start, end) for start, end, _ in lines])
+    return lines, grid.limit_wh.tolist(), grid.margin_wh.tolist(), grid.theta_box.tolist(), islands
+
+
+def _islands(n_bus: int, lines: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """The buses that lines join, ascending."""
+    above = list(range(n_bus))
+
+    def top(bus: int) -> int:
+        while above[bus] != bus:
+            above[bus] = above[above[bus]]
+            bus = above[bus]
+        return bus
+
+    for start, end in lines:
+        above[top(end)] = top(start)
+    members: dict[int, list[int]] = {}
+    for bus in range(n_bus):
+        members.setdefault(top(bus), []).append(bus)
+    return list(members.values())
 
 
 def _line_prices(pairs: Sequence[tuple[int, int]], n_line: int, violations: list[str]) -> list[int]:
