@@ -16,7 +16,10 @@ abstract contract OrderLog is IOrderLog {
     /// @inheritdoc IOrderLog
     function commitOrders(uint32 interval, bytes32 ordersRoot) external {
         uint32 head_ = _admitOrders();
-        if (interval <= head_ || interval > head_ + 2) revert OrderLog_IntervalNotOpen(interval, head_);
+        unchecked {
+            // One or two ahead; what is not ahead wraps around and is far beyond.
+            if (interval - head_ - 1 > 1) revert OrderLog_IntervalNotOpen(interval, head_);
+        }
         uint256 slot = interval % _ring();
         uint256 lap = _lap(interval);
         if (_lapOf(_inputs[slot]) == lap) revert OrderLog_AlreadyCommitted(interval);
