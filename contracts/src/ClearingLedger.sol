@@ -65,10 +65,7 @@ contract ClearingLedger is OrderLog {
 
     /// @notice Open a market at its genesis state.
     /// @param c The settings, see IClearingLedger.Config. `bond` and `faults` may not be deployed yet.
-    constructor(Config memory c)
-        IntervalRing(c.bond, c.windowSeconds, c.ringSize, c.gridVersion)
-        OrderLog(c.beacon)
-    {
+    constructor(Config memory c) IntervalRing(c.bond, c.windowSeconds, c.ringSize, c.gridVersion) OrderLog(c.beacon) {
         if (c.signatures == 0 || c.faults == address(0) || c.deadlineSeconds == 0) revert Ledger_BadConfig();
         registry = c.registry;
         faults = c.faults;
@@ -153,19 +150,16 @@ contract ClearingLedger is OrderLog {
     {
         uint256 tag = _tag(interval, phase);
         return _entry(interval)
-            == Entries.inputs(
-                tag, interval, sent.sentOrdersRoot(), sent.sentSeed(), reserved, sent.sentGridVersion()
-            );
+            == Entries.inputs(tag, interval, sent.sentOrdersRoot(), sent.sentSeed(), reserved, sent.sentGridVersion());
     }
 
     /// @dev Whether the header before an interval is the one that was named, and stands.
     function _follows(bytes calldata sent, uint256 interval) private view returns (bool) {
         unchecked {
             uint256 before = interval - 1;
-            uint256 entry = _entry(before);
+            uint256 kept = _entry(before);
             uint256 tag = _tag(before, Entries.POSTED);
-            return entry
-                == Entries.posted(tag, before, sent.sentPreviousHash(), sent.sentPreStateRoot(), uint32(entry));
+            return kept == Entries.posted(tag, before, sent.sentPreviousHash(), sent.sentPreStateRoot(), uint32(kept));
         }
     }
 
@@ -278,9 +272,7 @@ contract ClearingLedger is OrderLog {
         uint256 tag = _tag(interval, Entries.OPEN);
         _keep(
             interval,
-            Entries.inputs(
-                tag, interval, payload.ordersRoot(), payload.seed(), address(0), payload.gridVersion()
-            )
+            Entries.inputs(tag, interval, payload.ordersRoot(), payload.seed(), address(0), payload.gridVersion())
         );
     }
 

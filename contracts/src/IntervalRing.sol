@@ -27,7 +27,7 @@ abstract contract IntervalRing is IClearingLedger {
     }
 
     /// @notice The most headers that can be kept: voiding all of them in one transaction must stay far below its limit.
-    uint32 public constant MAX_RING = 1_280;
+    uint32 public constant MAX_RING = 1280;
 
     /// @notice The oracle bond.
     address public immutable bond;

@@ -93,8 +93,8 @@ contract OracleBond is IOracleBond {
     /// @param signers The first signers.
     constructor(Config memory c, address[] memory signers) {
         if (
-            2 * c.reward > c.penalty || c.penalty == 0 || c.penalty > type(uint64).max || signers.length == 0 || c.treasurer == address(0)
-                || c.relief == address(0)
+            2 * c.reward > c.penalty || c.penalty == 0 || c.penalty > type(uint64).max || signers.length == 0
+                || c.treasurer == address(0) || c.relief == address(0)
         ) revert Bond_BadConfig();
         token = c.token;
         ledger = c.ledger;

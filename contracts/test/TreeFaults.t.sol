@@ -514,8 +514,9 @@ contract TreeFaultsTest is Market {
         Interval memory v = example();
         v.buses[1].depth = 21;
         AllocationEvidence memory a = allocationEvidence(v, A);
-        NodeEvidence memory n =
-            NodeEvidence(bytes.concat(hex"0002", a.record), a.slot, a.lower, Build.bus(v.buses[1]), a.position, a.upper);
+        NodeEvidence memory n = NodeEvidence(
+            bytes.concat(hex"0002", a.record), a.slot, a.lower, Build.bus(v.buses[1]), a.position, a.upper
+        );
         HeaderEvidence memory h = postInterval(v).header;
         faults.allocationForm(h, n);
         _assertVoided();

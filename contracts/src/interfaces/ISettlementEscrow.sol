@@ -113,7 +113,9 @@ interface ISettlementEscrow {
     /// @param headerHash Its hash.
     /// @param leaves Their state leaves.
     /// @return amount What was paid in all.
-    function claimMany(uint32 interval, bytes32 headerHash, LeafEvidence[] calldata leaves) external returns (uint64 amount);
+    function claimMany(uint32 interval, bytes32 headerHash, LeafEvidence[] calldata leaves)
+        external
+        returns (uint64 amount);
 
     /// @notice Announce that part of a deposit is to be taken back (owner only). A new announcement replaces the old.
     /// @param index Registration number.
