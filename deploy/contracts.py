@@ -18,6 +18,9 @@ from deploy.chain import Chain, ChainError
 from offchain.errors import ClearwattError
 from offchain.randomness.drand import Network, evm_key
 
+MAX_RING: Final = 1_280
+"""The most headers that a ledger keeps."""
+
 ARTIFACTS: Final = Path(__file__).resolve().parent / "artifacts"
 
 GROUP: Final = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests")
@@ -130,7 +133,7 @@ class MarketSettings:
         relief: Who receives what a slashed bond leaves over for the harmed.
         window_seconds: How long a header can be disputed.
         deadline_seconds: How late the next header may be before anyone may freeze the ledger.
-        ring_size: Number of headers kept.
+        ring_size: Number of headers kept, at most `MAX_RING`.
         bond_micro: The operator's bond.
         penalty_micro: What one proven fault costs; half of it is burned.
         reward_micro: What the prover receives of it; None for a quarter.

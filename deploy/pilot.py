@@ -16,7 +16,7 @@ import numpy as np
 from eth_typing import ChecksumAddress
 from web3 import Web3
 
-from deploy.contracts import BEACONS, DrandSettings, MarketSettings
+from deploy.contracts import BEACONS, MAX_RING, DrandSettings, MarketSettings
 from offchain.errors import InputError
 from offchain.grid.model import Grid
 from offchain.market import Genesis, genesis, register
@@ -203,7 +203,7 @@ def read_pilot(path: Path) -> Pilot:
         "eager": ledger.flag("eager", default=True),
         "window_seconds": window,
         "deadline_seconds": deadline,
-        "ring_size": ledger.integer("ring_size", least_ring, _U32),
+        "ring_size": ledger.integer("ring_size", least_ring, MAX_RING),
         "bond_micro": minimum,
         "penalty_micro": penalty,
         "reward_micro": bond.integer("reward_micro", 0, penalty // 2, penalty // 4),

@@ -16,7 +16,7 @@ from coincurve import PrivateKey
 from eth_account.signers.local import LocalAccount
 
 from deploy.chain import Chain, development_key
-from deploy.contracts import Deployment, MarketSettings, deploy_all
+from deploy.contracts import MAX_RING, Deployment, MarketSettings, deploy_all
 from offchain.audit.history import audit_market
 from offchain.audit.verdict import Verdict
 from offchain.clearing.certificate import check_network
@@ -240,7 +240,7 @@ class DemoRun:
             window_seconds=WINDOW_INTERVALS * POLICY.interval_s if devnet else LIVE_WINDOW_S,
             deadline_seconds=_DEADLINE_S,
             # where time has to be waited for, no header is final before the last is posted
-            ring_size=RING_SIZE if devnet else intervals + RING_SIZE,
+            ring_size=RING_SIZE if devnet else min(intervals + RING_SIZE, MAX_RING),
             bond_micro=_BOND_MICRO,
             penalty_micro=_PENALTY_MICRO,
         )

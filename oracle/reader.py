@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from hexbytes import HexBytes
 from web3.contract import Contract
@@ -25,16 +25,17 @@ from offchain.audit.published import (
     PublishedMarket,
     Question,
 )
-from offchain.commitment.header import Header
+from offchain.commitment.header import SENT_BYTES, Header
 from offchain.errors import InputError
 from offchain.randomness.drand import compressed_key
 from oracle.market_contracts import MarketContracts
 
+_POSTED: Final = "HeaderPosted"
 _LEDGER_EVENTS: Final = (
     "OrdersCommitted",
     "SeedAccepted",
     "SeedReopened",
-    "HeaderPosted",
+    _POSTED,
     "HeadersVoided",
 )
 _ESCROW_EVENTS: Final = (
@@ -69,9 +70,11 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     escrow = contracts.at["SettlementEscrow"]
     balance = int(contracts.at["TestToken"].functions.balanceOf(escrow.address).call(**at))
     final = int(ledger.functions.finalHead().call(**at))
-    history = _History(contracts.domain.hash())
-    for name, arguments, log in _events(chain, ledger, _LEDGER_EVENTS, block):
-        history.add(chain, ledger, name, arguments, log)
+    history = _History(contracts.domain.hash(), _terms(ledger))
+    events = list(_events(chain, ledger, _LEDGER_EVENTS, block))
+    inputs = iter(chain.inputs_of([log for name, _, log in events if name == _POSTED]))
+    for name, arguments, log in events:
+        history.add(ledger, name, arguments, log, next(inputs) if name == _POSTED else None)
     headers, unreadable = history.readable()
     deposits = _Deposits(history.places)
     for name, arguments, log in _events(chain, escrow, _ESCROW_EVENTS, block):
@@ -79,8 +82,8 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     versions = sorted({Header.unpack(header.payload).grid_version for header in headers})
     return PublishedMarket(
         domain=contracts.domain,
-        policy_hash=bytes(ledger.functions.policyHash().call()),
-        shares_root=bytes(ledger.functions.sharesRoot().call()),
+        policy_hash=history.terms.policy_hash,
+        shares_root=history.terms.shares_root,
         genesis_hash=bytes(ledger.functions.genesisHash().call()),
         grids={v: bytes(registry.functions.packedGrid(v).call()) for v in versions},
         orders_roots=history.orders_roots,
@@ -159,25 +162,42 @@ def _events(
             yield event.event_name, event.process_log(log)["args"], log
 
 
+class _Terms(NamedTuple):
+    """What the ledger puts into every header."""
+
+    contracts_root: bytes
+    shares_root: bytes
+    policy_hash: bytes
+
+
+def _terms(ledger: Contract) -> _Terms:
+    names = ("contractsRoot", "sharesRoot", "policyHash")
+    return _Terms(*(bytes(getattr(ledger.functions, name)().call()) for name in names))
+
+
 def _posted(
-    chain: Chain, ledger: Contract, domain_hash: bytes, header_hash: bytes, log: LogReceipt
+    ledger: Contract,
+    domain_hash: bytes,
+    terms: _Terms,
+    header_hash: bytes,
+    data: HexBytes | None,
 ) -> PostedHeader | None:
     """The header that the ledger announced; None where the transaction does not show it.
 
     The ledger announces a hash only. What was posted is believed when the ledger was called directly and the hash
     is that of what it was called with: the calldata of a call through another contract may be anything.
     """
-    data = chain.input_of(log)
     if data is None:
         return None
     try:
         _, call = ledger.decode_function_input(data)
-        previous, payload = bytes(call["previousHash"]), bytes(call["payload"])
-        if Header.unpack(payload).hash(domain_hash, previous) != header_hash:
+        sent = bytes(call["sent"])
+        previous, header = Header.of_sent(sent[:SENT_BYTES], *terms)
+        if header.hash(domain_hash, previous) != header_hash:
             return None
     except (Web3Exception, ValueError, KeyError, InputError):
         return None
-    return PostedHeader(previous, payload, bytes(call["certificate"]), header_hash)
+    return PostedHeader(previous, header.packed(), sent[SENT_BYTES:], header_hash)
 
 
 def _place(log: LogReceipt) -> _Place:
@@ -190,6 +210,7 @@ class _History:
 
     Attributes:
         domain_hash: What the hashes of headers are bound to.
+        terms: What the ledger puts into every header.
         headers: The headers that stand; None for those that cannot be read back.
         places: Where each of them was posted.
         orders_roots: Root of the orders of each interval.
@@ -197,6 +218,7 @@ class _History:
     """
 
     domain_hash: bytes
+    terms: _Terms
     headers: list[PostedHeader | None] = field(default_factory=list)
     places: list[_Place] = field(default_factory=list)
     orders_roots: dict[int, bytes] = field(default_factory=dict)
@@ -204,13 +226,13 @@ class _History:
 
     def add(
         self,
-        chain: Chain,
         ledger: Contract,
         name: str,
         arguments: Mapping[str, Any],
         log: LogReceipt,
+        data: HexBytes | None,
     ) -> None:
-        """Take up the next event."""
+        """Take up the next event; of a posted header with what its transaction sent to the ledger."""
         interval = int(arguments["interval"])
         if name == "OrdersCommitted":
             self.orders_roots[interval] = bytes(arguments["ordersRoot"])
@@ -222,7 +244,9 @@ class _History:
             del self.headers[interval - 1 :], self.places[interval - 1 :]
         else:
             header_hash = bytes(arguments["headerHash"])
-            self.headers.append(_posted(chain, ledger, self.domain_hash, header_hash, log))
+            self.headers.append(
+                _posted(ledger, self.domain_hash, self.terms, header_hash, data)
+            )
             self.places.append(_place(log))
 
     def readable(self) -> tuple[tuple[PostedHeader, ...], dict[int, str]]:

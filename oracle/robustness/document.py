@@ -100,7 +100,7 @@ def _parts(summary: Summary, figures: str) -> list[str]:
 
 def _setting(summary: Summary) -> str:
     assumed = summary["assumed"]
-    sizes = " and ".join(
+    sizes = ", ".join(
         f"{words.network(network)} with {participants} participants"
         for network, participants in assumed["networks"]
     )
@@ -174,15 +174,13 @@ def _short(summary: Summary) -> Table:
 
 
 def _beliefs_words(summary: Summary) -> str:
-    rows = {row["belief"]: row for row in pooled(summary["beliefs"], ("belief",))}
-    higher = [row for name, row in rows.items() if name.startswith("limits")]
-    told, full = (sum(row[name] for row in higher) for name in ("faulty", "congested"))
+    higher = [row for row in summary["beliefs"] if row["belief"].startswith("limits")]
+    told, all_of = (sum(row[name] for row in higher) for name in ("faulty", "intervals"))
     return (
-        "Other impedances or another topology show at once, because angles that meet the energy "
-        "on one network do not on another. Higher limits show where they were used: "
-        f"{words.count(told)} intervals were told, and {words.count(full)} had a line that was "
-        "full by the operator's own limits. Where no line is full, they change nothing, and "
-        "there is nothing to tell."
+        "Other impedances or another topology show at once, because angles that meet the energy on "
+        "one network do not on another. Higher limits show wherever a registered one is exceeded: "
+        f"in {words.count(told)} of {words.count(all_of)} intervals. In the others no line needed "
+        "the room, nothing was done that the registered limits forbid, and there is nothing to tell."
     )
 
 

@@ -93,9 +93,8 @@ abstract contract Court is ICourt {
 
     function _void(HeaderEvidence calldata header, bool proven, bool ordersFault, address prover) private {
         if (!proven) revert Fault_NotProven();
-        uint32 interval = ledger.requireHeader(header);
+        uint32 interval = ledger.voidFrom(header, ordersFault);
         emit FaultProven(interval, msg.sig, msg.sender);
-        ledger.voidFrom(interval, ordersFault);
         bond.slash(prover);
     }
 }

@@ -32,14 +32,21 @@ library Policies {
         address meterOperator;
     }
 
+    /// @notice The one number that a state's transition needs, of a policy held to its hash.
+    /// @param packed The packed policy.
+    /// @param expected The committed hash.
+    /// @return In ppb.
+    function beta(bytes calldata packed, bytes32 expected) internal pure returns (uint256) {
+        _hold(packed, expected);
+        return Records.number(packed, 43, 4);
+    }
+
     /// @notice Decode a policy and hold it to its hash.
     /// @param packed The packed policy.
     /// @param expected The committed hash.
     /// @return p The policy.
     function open(bytes calldata packed, bytes32 expected) internal pure returns (Policy memory p) {
-        if (packed.length != LENGTH || keccak256(abi.encodePacked(uint8(0x0a), packed)) != expected) {
-            revert Policies_WrongPolicy();
-        }
+        _hold(packed, expected);
         p.pCap = Records.number(packed, 6, 4);
         p.v = Records.number(packed, 10, 4);
         p.kappa = Records.number(packed, 14, 4);
@@ -57,5 +64,11 @@ library Policies {
         p.spread = Records.number(packed, 62, 4);
         p.reserve = Records.number(packed, 66, 8);
         p.meterOperator = address(uint160(Records.number(packed, 74, 20)));
+    }
+
+    function _hold(bytes calldata packed, bytes32 expected) private pure {
+        if (packed.length != LENGTH || keccak256(abi.encodePacked(uint8(0x0a), packed)) != expected) {
+            revert Policies_WrongPolicy();
+        }
     }
 }

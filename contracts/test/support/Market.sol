@@ -12,11 +12,18 @@ import {SettlementEscrow} from "../../src/SettlementEscrow.sol";
 import {TestToken} from "../../src/dev/TestToken.sol";
 import {IClearingLedger} from "../../src/interfaces/IClearingLedger.sol";
 import {CommitReveal} from "../../src/randomness/CommitReveal.sol";
-import {HeaderEvidence, StateEvidence} from "../../src/types/Evidence.sol";
+import {HeaderEvidence} from "../../src/types/Evidence.sol";
 import {Example} from "./Example.sol";
 
 /// @dev A deployed market at the genesis of the example.
 abstract contract Market is Example {
+    /// @dev What a claim needs of a posted header.
+    struct Final {
+        uint32 interval;
+        bytes32 headerHash;
+        bytes32 stateRoot;
+    }
+
     uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 3600;
     uint32 internal constant DEADLINE = 7200;
@@ -170,14 +177,45 @@ abstract contract Market is Example {
         posted = commitment(v, seed, ledger.gridVersion());
         posted.header.previousHash = ledger.head() == 0 ? ledger.genesisHash() : lastHash;
         vm.prank(OPERATOR);
-        ledger.post(posted.header.previousHash, posted.header.payload, posted.certificate);
+        ledger.post(sentOf(posted));
         lastHash = ledger.hashHeader(posted.header);
+    }
+
+    function sentOf(Posted memory p) internal pure returns (bytes memory) {
+        return sentOf(p.header.previousHash, p.header.payload, p.certificate);
+    }
+
+    /// @dev What the operator sends of a header: without what the ledger puts in itself.
+    function sentOf(bytes32 previousHash, bytes memory payload, bytes memory certificate)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return bytes.concat(
+            bytes.concat(previousHash, part(payload, 0, 132), part(payload, 164, 64), part(payload, 292, 92)),
+            part(payload, 392, 8),
+            part(payload, 408, 28),
+            certificate
+        );
+    }
+
+    function part(bytes memory data, uint256 from, uint256 length) internal pure returns (bytes memory cut) {
+        cut = new bytes(length);
+        for (uint256 i = 0; i < length; ++i) {
+            cut[i] = data[from + i];
+        }
+    }
+
+    /// @dev What a proven fault does.
+    function voidFrom(HeaderEvidence memory header, bool ordersFault) internal {
+        vm.prank(address(faults));
+        ledger.voidFrom(header, ordersFault);
     }
 
     bytes32 internal lastHash;
 
     /// @dev What a claim needs of a posted header.
-    function stateOf(HeaderEvidence memory h) internal view returns (StateEvidence memory e) {
+    function stateOf(HeaderEvidence memory h) internal view returns (Final memory e) {
         bytes memory payload = h.payload;
         uint32 interval;
         bytes32 root;
@@ -185,7 +223,7 @@ abstract contract Market is Example {
             interval := shr(224, mload(add(payload, 0x20)))
             root := mload(add(payload, 132))
         }
-        return StateEvidence(interval, ledger.hashHeader(h), root);
+        return Final(interval, ledger.hashHeader(h), root);
     }
 
     /// @dev Let the dispute window of everything posted pass.

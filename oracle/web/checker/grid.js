@@ -42,11 +42,41 @@ export function readGrid(packed) {
   checkLines(grid);
   checkBoxes(grid);
   checkLayers(grid);
-  return { ...grid, layers: layers.map((layer) => ({ ...layer, buses: busesOf(grid, layer) })) };
+  const islands = islandsOf(grid);
+  return {
+    ...grid,
+    islands,
+    layers: layers.map((layer) => ({ ...layer, buses: busesOf(grid, layer) })),
+  };
 }
 
 function require(holds, field, remedy) {
   if (!holds) throw new InputError(`packed grid: ${field}: ${remedy}; give the registered bytes`);
+}
+
+/** The buses that lines join, island by island, ascending. */
+function islandsOf({ lines, boxes }) {
+  const neighbours = boxes.map(() => []);
+  for (const { from, to } of lines) {
+    neighbours[from].push(to);
+    neighbours[to].push(from);
+  }
+  const seen = new Set();
+  const islands = [];
+  boxes.forEach((_, bus) => {
+    if (seen.has(bus)) return;
+    const island = [];
+    const todo = [bus];
+    while (todo.length) {
+      const next = todo.pop();
+      if (seen.has(next)) continue;
+      seen.add(next);
+      island.push(next);
+      todo.push(...neighbours[next]);
+    }
+    islands.push(island.sort((a, b) => a - b));
+  });
+  return islands;
 }
 
 function checkLines({ lines, boxes, shift }) {
@@ -75,7 +105,6 @@ function checkLines({ lines, boxes, shift }) {
 /** Shortest paths from one reference per island, and the tolerance that follows. */
 function checkBoxes({ lines, boxes, shift, eps }) {
   const nearest = boxes.map(() => MAX_ANGLE);
-  const neighbours = boxes.map(() => []);
   lines.forEach(({ from, to, b, limit }, line) => {
     const angle = ceilDiv((256n * limit + 1n) << shift, b);
     require(angle <= MAX_ANGLE, `line ${line}`, 'limit too large for its b');
@@ -85,25 +114,17 @@ function checkBoxes({ lines, boxes, shift, eps }) {
     ]) {
       const reached = boxes[here] + angle;
       if (reached < nearest[there]) nearest[there] = reached;
-      neighbours[here].push(there);
     }
   });
   boxes.forEach((box, bus) => {
     require(box < MAX_ANGLE, 'theta_box', `of bus ${bus} is out of range`);
     require(box === 0n || box === nearest[bus], 'theta_box', `of bus ${bus} is no shortest path`);
   });
-  const seen = new Set();
-  boxes.forEach((box, bus) => {
-    if (box !== 0n) return;
-    require(!seen.has(bus), 'theta_box', `the island of bus ${bus} has two references`);
-    const todo = [bus];
-    while (todo.length) {
-      const next = todo.pop();
-      if (seen.has(next)) continue;
-      seen.add(next);
-      todo.push(...neighbours[next]);
-    }
-  });
+  for (const island of islandsOf({ lines, boxes })) {
+    const references = island.filter((bus) => boxes[bus] === 0n);
+    require(references.length <=
+      1, 'theta_box', `the island of bus ${island[0]} has two references`);
+  }
   const atBus = boxes.map(() => 0n);
   for (const { from, to, b } of lines) {
     atBus[from] += b;

@@ -68,8 +68,12 @@ export function checkNetwork(grid, { theta, pi, mu }) {
       violations.push(`balance: bus ${bus} sends ${flow}/256 Wh, not a whole number`);
     }
   });
-  const total = sum(injections);
-  if (total) violations.push(`balance: the injections add up to ${total} Wh`);
+  for (const island of grid.islands) {
+    const total = sum(island.map((bus) => injections[bus]));
+    if (total) {
+      violations.push(`balance: the injections of bus ${island[0]}'s island add up to ${total} Wh`);
+    }
+  }
   const gap = sum(residual.map((r, bus) => 2n * grid.boxes[bus] * abs(r)));
   if (gap > grid.eps) violations.push(`gap: ${gap} is above eps_grid ${grid.eps}`);
   return { injections, flows, violations };

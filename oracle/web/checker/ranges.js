@@ -41,9 +41,8 @@ function within(findings, leaf, rows, bounds) {
 export const stateInRange = (findings, policy, rows, when) =>
   within(findings, `state ${when} of participant`, rows, [
     ['rank', policy.essential_rank - 1n],
-    ['fstar_ppb', PPB],
+    ...each(['fstar_ppb', 'memory_ppb'], PPB),
     ...each(['rate_wh', 'demand_cap_wh', 'supply_cap_wh'], MAX_ORDER_WH),
-    ['memory_ppb', PPB],
     ...each(['credit', 'debit', 'peak'], MAX_MONEY),
     ['subscription', MAX_FEE],
   ]);
