@@ -5,6 +5,7 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
+import {IMarketTerms} from "./interfaces/IMarketTerms.sol";
 import {IGridRegistry} from "./interfaces/IGridRegistry.sol";
 import {IOracleBond} from "./interfaces/IOracleBond.sol";
 import {Headers} from "./libraries/Headers.sol";
@@ -25,13 +26,13 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     /// @dev Everything that changes with each header, in one slot.
     /// @param operator The signer that posted last; address 0 if it must be looked up.
     /// @param head The newest interval with a header.
-    /// @param gridVersion The grid in force.
+    /// @param amended Whether anything in force has changed since the deployment.
     /// @param restartedAt Time of the deployment or of the last void; the next deadline is not counted from earlier.
     /// @param frozen Whether posting has ended for good.
     struct Status {
         address operator;
         uint32 head;
-        uint24 gridVersion;
+        bool amended;
         uint32 restartedAt;
         bool frozen;
     }
@@ -52,6 +53,10 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     address public immutable bond;
     /// @notice The only contract that may void.
     address public immutable faults;
+    /// @inheritdoc IClearingLedger
+    address public immutable terms;
+    /// @inheritdoc IClearingLedger
+    uint32 public immutable gridVersion;
     /// @inheritdoc IClearingLedger
     bytes32 public immutable policyHash;
     /// @inheritdoc IClearingLedger
@@ -93,12 +98,14 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     constructor(Config memory c) {
         if (
             c.ringSize < 4 || c.signatures == 0 || c.beacon == address(0) || c.bond == address(0)
-                || c.faults == address(0) || c.deadlineSeconds == 0 || c.gridVersion > type(uint24).max
+                || c.faults == address(0) || c.terms == address(0) || c.deadlineSeconds == 0
         ) revert Ledger_BadConfig();
         registry = c.registry;
         beacon = c.beacon;
         bond = c.bond;
         faults = c.faults;
+        terms = c.terms;
+        gridVersion = c.gridVersion;
         policyHash = c.policyHash;
         contractsRoot = c.contractsRoot;
         sharesRoot = c.sharesRoot;
@@ -123,7 +130,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
             abi.encode(_DOMAIN_TYPEHASH, keccak256("clearwatt"), keccak256("1"), block.chainid, address(this), marketId)
         );
         genesisHash = keccak256(abi.encodePacked(uint8(0x08), domainHash, c.genesisStateRoot));
-        _status = Status(address(0), 0, uint24(c.gridVersion), uint32(block.timestamp), false);
+        _status = Status(address(0), 0, false, uint32(block.timestamp), false);
         _headers[0] = _entry(0, genesisHash, c.genesisStateRoot, block.timestamp);
     }
 
@@ -169,13 +176,17 @@ contract ClearingLedger is IClearingLedger, OrderLog {
             revert Ledger_WrongPrevious();
         }
         if (!hasInputs(interval, payload.ordersRoot(), payload.seed())) revert Ledger_WrongInputs();
-        if (payload.policyHash() != policyHash) revert Ledger_WrongPolicy();
-        if (payload.contractsRoot() != contractsRoot) revert Ledger_WrongContracts();
-        if (payload.sharesRoot() != sharesRoot) revert Ledger_WrongShares();
-        if (payload.gridVersion() != s.gridVersion) revert Ledger_WrongGrid();
+        (uint32 grid, bytes32 termsHash) = s.amended
+            ? IMarketTerms(terms).inForce(interval)
+            : (gridVersion, keccak256(abi.encodePacked(policyHash, sharesRoot, contractsRoot)));
+        if (
+            payload.gridVersion() != grid
+                || keccak256(abi.encodePacked(payload.policyHash(), payload.sharesRoot(), payload.contractsRoot()))
+                    != termsHash
+        ) revert Ledger_WrongTerms();
         if (payload.served() != payload.dispatched()) revert Ledger_EnergyUnbalanced();
         if (payload.creditSum() != payload.debitSum()) revert Ledger_MoneyUnbalanced();
-        if (eager && Network.check(registry, s.gridVersion, certificate) != payload.busVectorHash()) {
+        if (eager && Network.check(registry, grid, certificate) != payload.busVectorHash()) {
             revert Ledger_WrongBusVector();
         }
 
@@ -215,6 +226,12 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     function forgetOperator() external {
         if (msg.sender != bond) revert Ledger_Unauthorised();
         _status.operator = address(0);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function beginAmendments() external {
+        if (msg.sender != terms) revert Ledger_Unauthorised();
+        _status.amended = true;
     }
 
     /// @inheritdoc IClearingLedger
@@ -280,11 +297,6 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     function postedAt(uint32 interval) external view returns (uint32) {
         _requireKept(interval);
         return _postedAt(interval);
-    }
-
-    /// @inheritdoc IClearingLedger
-    function gridVersion() external view returns (uint32) {
-        return _status.gridVersion;
     }
 
     /// @inheritdoc IClearingLedger

@@ -14,6 +14,7 @@ interface IClearingLedger is IOrderLog {
     /// @param beacon The randomness adapter.
     /// @param bond The oracle bond, which knows the signers.
     /// @param faults The only contract that may void.
+    /// @param terms What is in force in each interval, once anything has changed.
     /// @param policyHash Hash of the packed policy.
     /// @param contractsRoot Root of the contracts tree at genesis.
     /// @param sharesRoot Root of the shares tree.
@@ -31,6 +32,7 @@ interface IClearingLedger is IOrderLog {
         address beacon;
         address bond;
         address faults;
+        address terms;
         bytes32 policyHash;
         bytes32 contractsRoot;
         bytes32 sharesRoot;
@@ -68,14 +70,8 @@ interface IClearingLedger is IOrderLog {
     error Ledger_WrongPrevious();
     /// @notice Thrown when the orders root and seed are not those fixed for the interval.
     error Ledger_WrongInputs();
-    /// @notice Thrown when the policy is not this market's.
-    error Ledger_WrongPolicy();
-    /// @notice Thrown when the grid version is not the one in force.
-    error Ledger_WrongGrid();
-    /// @notice Thrown when the contracts are not this market's.
-    error Ledger_WrongContracts();
-    /// @notice Thrown when the shares of the pot are not this market's.
-    error Ledger_WrongShares();
+    /// @notice Thrown when grid, policy, shares and contracts are not those in force for the interval.
+    error Ledger_WrongTerms();
     /// @notice Thrown when energy served is not energy dispatched.
     error Ledger_EnergyUnbalanced();
     /// @notice Thrown when the money paid out is not the money paid in.
@@ -131,6 +127,9 @@ interface IClearingLedger is IOrderLog {
     /// @notice Forget which signer posted last, so that the next one is looked up anew (bond only).
     function forgetOperator() external;
 
+    /// @notice Ask the terms from now on what is in force (terms only).
+    function beginAmendments() external;
+
     /// @notice Freeze the ledger after a missed deadline. Headers in their window still become final.
     function freeze() external;
 
@@ -166,7 +165,10 @@ interface IClearingLedger is IOrderLog {
     /// @param interval An interval that the ring still holds.
     function postedAt(uint32 interval) external view returns (uint32);
 
-    /// @notice The grid version in force.
+    /// @notice What is in force in each interval, once anything has changed.
+    function terms() external view returns (address);
+
+    /// @notice The grid version at genesis.
     function gridVersion() external view returns (uint32);
 
     /// @notice The signer that posted last, address 0 if it must be looked up anew.
@@ -184,13 +186,13 @@ interface IClearingLedger is IOrderLog {
     /// @notice Hash of the market's settings.
     function marketId() external view returns (bytes32);
 
-    /// @notice Hash of the packed policy.
+    /// @notice Hash of the packed policy at genesis.
     function policyHash() external view returns (bytes32);
 
-    /// @notice Root of the contracts tree.
+    /// @notice Root of the contracts tree at genesis.
     function contractsRoot() external view returns (bytes32);
 
-    /// @notice Root of the shares tree.
+    /// @notice Root of the shares tree at genesis.
     function sharesRoot() external view returns (bytes32);
 
     /// @notice Depth of the trees over registration numbers.

@@ -5,6 +5,7 @@ import {ClearingLedger} from "../../src/ClearingLedger.sol";
 import {FaultProofs} from "../../src/FaultProofs.sol";
 import {ForcedOrders} from "../../src/ForcedOrders.sol";
 import {GridRegistry} from "../../src/GridRegistry.sol";
+import {MarketTerms} from "../../src/MarketTerms.sol";
 import {NetworkVerifier} from "../../src/NetworkVerifier.sol";
 import {OracleBond} from "../../src/OracleBond.sol";
 import {SettlementEscrow} from "../../src/SettlementEscrow.sol";
@@ -26,6 +27,11 @@ abstract contract Market is Example {
     uint256 internal constant REWARD = 20_000_000;
     uint256 internal constant DELAY = 100_000;
 
+    /// @dev Just longer than three headers, the window and a deadline.
+    uint256 internal constant TERMS_DELAY = 4 * DEADLINE + WINDOW + 1;
+    uint256 internal constant GRID_KEY = 201;
+    uint256 internal constant MARKET_KEY = 202;
+
     address internal constant OPERATOR = address(0x0123);
     address internal constant TREASURER = address(0x0456);
     address internal constant RELIEF = address(0x0789);
@@ -40,6 +46,7 @@ abstract contract Market is Example {
     SettlementEscrow internal escrow;
     NetworkVerifier internal verifier;
     ForcedOrders internal forced;
+    MarketTerms internal terms;
 
     bytes32[] internal chainA;
     bytes32[] internal chainB;
@@ -63,6 +70,7 @@ abstract contract Market is Example {
             beacon: beaconAt,
             bond: bondAt,
             faults: faultsAt,
+            terms: vm.computeCreateAddress(address(this), nonce + 7),
             policyHash: policyHash(),
             contractsRoot: contractsRoot(genesis),
             sharesRoot: sharesRoot(genesis),
@@ -93,6 +101,13 @@ abstract contract Market is Example {
             SettlementEscrow(create("SettlementEscrow", abi.encode(address(token), address(ledger), address(this))));
         verifier = NetworkVerifier(create("NetworkVerifier", abi.encode(address(registry))));
         forced = ForcedOrders(create("ForcedOrders", abi.encode(address(ledger), escrowAt)));
+        terms = MarketTerms(
+            create(
+                "MarketTerms",
+                abi.encode(address(ledger), vm.addr(GRID_KEY), vm.addr(MARKET_KEY), address(this), TERMS_DELAY)
+            )
+        );
+        assertEq(address(terms), ledger.terms());
         assertEq(address(bond), bondAt);
         assertEq(address(faults), faultsAt);
         assertEq(address(beacon), beaconAt);
