@@ -16,7 +16,7 @@ import numpy as np
 from eth_typing import ChecksumAddress
 from web3 import Web3
 
-from deploy.contracts import MarketSettings
+from deploy.contracts import MarketSettings, least_terms_delay
 from offchain.errors import InputError
 from offchain.grid.model import Grid
 from offchain.market import Genesis, genesis, register
@@ -65,7 +65,10 @@ class Pilot:
         delay_seconds: How long announced changes of the bond wait.
         relief: Who receives what the prover does not.
         treasurer: Who may announce such changes; None for the payer.
-        registrar: Who admits participants; None for the payer.
+        registrar: Who admits participants and announces contracts; None for the payer.
+        grid_operator: Who announces and tightens grids; None for the payer.
+        market_operator: Who announces policies and shares; None for the payer.
+        terms_delay_seconds: How long these announcements wait.
         token: The currency; None for a test currency that anyone can mint.
     """
 
@@ -88,6 +91,9 @@ class Pilot:
     relief: ChecksumAddress
     treasurer: ChecksumAddress | None
     registrar: ChecksumAddress | None
+    grid_operator: ChecksumAddress | None
+    market_operator: ChecksumAddress | None
+    terms_delay_seconds: int
     token: ChecksumAddress | None
 
     def genesis(
@@ -139,6 +145,9 @@ class Pilot:
             eager=self.eager,
             treasurer=self.treasurer,
             registrar=self.registrar,
+            grid_operator=self.grid_operator,
+            market_operator=self.market_operator,
+            terms_delay_seconds=self.terms_delay_seconds,
             token=self.token,
         )
 
@@ -162,6 +171,7 @@ def read_pilot(path: Path) -> Pilot:
     market, wires, ledger = file.section("market"), file.section("grid"), file.section("ledger")
     bond, escrow, beacon = file.section("bond"), file.section("escrow"), file.section("beacon")
     policy = _policy(file.section("policy", optional=True))
+    terms = file.section("terms", optional=True)
     file.close()
 
     window = ledger.integer("window_seconds", 1, _U32)
@@ -169,6 +179,7 @@ def read_pilot(path: Path) -> Pilot:
     least_ring = max(_LEAST_RING, 2 * -(-window // policy.interval_s) + 1)
     penalty = bond.integer("penalty_micro", 1, _U64)
     least_delay = 2 * (window + deadline)
+    least_wait = least_terms_delay(window, deadline)
     signers = bond.addresses("signers")
     checked: dict[str, Any] = {
         "name": market.text("name"),
@@ -186,12 +197,15 @@ def read_pilot(path: Path) -> Pilot:
         "relief": bond.address("relief"),
         "treasurer": bond.optional_address("treasurer"),
         "registrar": escrow.optional_address("registrar"),
+        "grid_operator": terms.optional_address("grid_operator"),
+        "market_operator": terms.optional_address("market_operator"),
+        "terms_delay_seconds": terms.integer("delay_seconds", least_wait, _U32, least_wait),
         "token": None if escrow.text("token") == "test" else escrow.address("token"),
     }
     listed = market.text("participants")
     source = wires.text("source")
     choices = _grid_choices(wires)
-    for section in (market, wires, ledger, bond, escrow, beacon):
+    for section in (market, wires, ledger, bond, escrow, beacon, terms):
         section.close()
 
     grid = _grid(path.parent, source, policy, choices)

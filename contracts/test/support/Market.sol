@@ -12,7 +12,7 @@ import {SettlementEscrow} from "../../src/SettlementEscrow.sol";
 import {TestToken} from "../../src/dev/TestToken.sol";
 import {IClearingLedger} from "../../src/interfaces/IClearingLedger.sol";
 import {CommitReveal} from "../../src/randomness/CommitReveal.sol";
-import {HeaderEvidence, StateEvidence} from "../../src/types/Evidence.sol";
+import {HeaderEvidence, LeafEvidence, StateEvidence} from "../../src/types/Evidence.sol";
 import {Example} from "./Example.sol";
 
 /// @dev A deployed market at the genesis of the example.
@@ -157,12 +157,40 @@ abstract contract Market is Example {
 
     /// @dev Everything up to a posted header; returns it as evidence.
     function postInterval(Interval memory v) internal returns (Posted memory posted) {
-        bytes32 seed = fixInputs(v);
-        posted = commitment(v, seed, ledger.gridVersion());
-        posted.header.previousHash = ledger.head() == 0 ? ledger.genesisHash() : lastHash;
+        (uint32 version,) = terms.inForce(ledger.head() + 1);
+        posted = postWith(v, version);
+    }
+
+    /// @dev The same on a grid of the test's choice.
+    function postWith(Interval memory v, uint32 version) internal returns (Posted memory posted) {
+        posted = _ready(v, version);
         vm.prank(OPERATOR);
         ledger.post(posted.header.previousHash, posted.header.payload, posted.certificate);
         lastHash = ledger.hashHeader(posted.header);
+    }
+
+    /// @dev A header on a grid that is not in force is refused, and leaves its inputs as they are.
+    function expectWrongTerms(Interval memory v, uint32 version) internal {
+        uint256 snapshot = vm.snapshotState();
+        Posted memory posted = _ready(v, version);
+        vm.expectRevert(IClearingLedger.Ledger_WrongTerms.selector);
+        vm.prank(OPERATOR);
+        ledger.post(posted.header.previousHash, posted.header.payload, posted.certificate);
+        vm.revertToState(snapshot);
+    }
+
+    function _ready(Interval memory v, uint32 version) private returns (Posted memory posted) {
+        bytes32 seed = fixInputs(v);
+        posted = commitment(v, seed, version);
+        posted.header.previousHash = ledger.head() == 0 ? ledger.genesisHash() : lastHash;
+    }
+
+    function voidFrom(HeaderEvidence memory, uint32 interval) internal {
+        ledger.voidFrom(interval, false);
+    }
+
+    function withdraw(HeaderEvidence memory header, LeafEvidence memory leaf) internal {
+        escrow.withdraw(stateOf(header), leaf);
     }
 
     bytes32 internal lastHash;
