@@ -234,12 +234,14 @@ class Chain:
 
     # EVENTS
 
-    def logs(self, address: ChecksumAddress) -> Iterator[LogReceipt]:
-        """Every event that a contract has emitted, oldest first."""
+    def logs(self, address: ChecksumAddress, until: int | None = None) -> Iterator[LogReceipt]:
+        """Every event that a contract has emitted, oldest first; up to a block, if one is given."""
+        newest = self.web3.eth.block_number if until is None else until
         if self.engine.events is not None:
-            yield from self.engine.events(address)
+            for log in self.engine.events(address):
+                if log["blockNumber"] <= newest:
+                    yield log
             return
-        newest = self.web3.eth.block_number
         for first in range(0, newest + 1, _LOG_RANGE):
             last = min(newest, first + _LOG_RANGE - 1)
             yield from self.web3.eth.get_logs(

@@ -8,8 +8,8 @@ which compiles again and exits 1, telling the difference, unless every byte is t
 
 The settings are those of contracts/foundry.toml, so what forge tests is what is deployed. What
 could change without a change in the code is left out: no metadata hash is appended to the bytecode,
-and the compiler's running numbers (AST ids) are taken out of storage layouts and immutable
-references.
+and the compiler's running numbers (AST ids) are taken out of storage layouts, and of immutable
+references, where the names of the variables stand for them.
 """
 
 import argparse
@@ -99,7 +99,10 @@ def compile_artifacts(contracts: Path = CONTRACTS) -> dict[str, str]:
                 "sources": sources,
                 "settings": {
                     **settings,
-                    "outputSelection": {name: {"*": _OUTPUTS} for name in sources},
+                    "outputSelection": {
+                        "*": {"": ["ast"]},
+                        **{name: {"": ["ast"], "*": _OUTPUTS} for name in sources},
+                    },
                 },
             },
             base_path=contracts,
@@ -118,13 +121,14 @@ def compile_artifacts(contracts: Path = CONTRACTS) -> dict[str, str]:
         "settings": settings,
         "version": str(solcx.wrapper.get_solc_version(COMPILER, with_commit_hash=True)),
     }
+    names = dict(_variables([source["ast"] for source in output.get("sources", {}).values()]))
     artifacts: dict[str, str] = {}
     for source_name, contract_name, compiled in _deployable(output.get("contracts", {})):
         file_name = f"{contract_name}.json"
         if file_name in artifacts:
             msg = f"two contracts are named {contract_name}; the second is in {source_name}"
             raise CompilationError(msg)
-        artifacts[file_name] = _artifact_text(source_name, contract_name, compiled, compiler)
+        artifacts[file_name] = _artifact_text(source_name, contract_name, compiled, compiler, names)
     return artifacts
 
 
@@ -184,7 +188,11 @@ def _deployable(contracts: dict[str, Any]) -> Iterator[tuple[str, str, dict[str,
 
 
 def _artifact_text(
-    source_name: str, contract_name: str, compiled: dict[str, Any], compiler: dict[str, Any]
+    source_name: str,
+    contract_name: str,
+    compiled: dict[str, Any],
+    compiler: dict[str, Any],
+    variables: dict[str, str],
 ) -> str:
     creation, deployed = compiled["evm"]["bytecode"], compiled["evm"]["deployedBytecode"]
     artifact = {
@@ -196,8 +204,8 @@ def _artifact_text(
         "deployedLinkReferences": deployed["linkReferences"],
         "immutableReferences": sorted(
             (
-                place
-                for places in deployed.get("immutableReferences", {}).values()
+                {"name": variables[ast_id], **place}
+                for ast_id, places in deployed.get("immutableReferences", {}).items()
                 for place in places
             ),
             key=lambda place: int(place["start"]),
@@ -207,6 +215,19 @@ def _artifact_text(
         "storageLayout": _without_ast_ids(compiled["storageLayout"]),
     }
     return json.dumps(artifact, indent=1, sort_keys=True) + "\n"
+
+
+def _variables(tree: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value
+    """The AST id and the name of every variable that a syntax tree declares."""
+    match tree:
+        case {"nodeType": "VariableDeclaration", "id": ast_id, "name": name}:
+            yield str(ast_id), name
+        case dict():
+            for value in tree.values():
+                yield from _variables(value)
+        case list():
+            for value in tree:
+                yield from _variables(value)
 
 
 def _without_ast_ids(layout: Any) -> Any:  # noqa: ANN401 - any JSON value

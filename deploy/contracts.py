@@ -47,14 +47,19 @@ class Artifact:
         bytecode: Code that creates it, hexadecimal with 0x.
         deployed: Code that stays on the chain, hexadecimal with 0x; immutable values are zero in
             it.
-        immutable_at: Where in that code immutable values stand, as (start, length) in bytes.
+        immutables: Where in that code immutable values stand, as (name, start, length) in bytes.
     """
 
     name: str
     abi: ABI
     bytecode: str
     deployed: str
-    immutable_at: tuple[tuple[int, int], ...]
+    immutables: tuple[tuple[str, int, int], ...]
+
+    @property
+    def code(self) -> bytes:
+        """Code that stays on the chain, as bytes."""
+        return bytes.fromhex(self.deployed.removeprefix("0x"))
 
 
 ANSWERS_FOR: Final = {"FaultProofs": "MeterFaults"}
@@ -86,7 +91,9 @@ def artifact(name: str) -> Artifact:
         abi=abi,
         bytecode=compiled["bytecode"],
         deployed=compiled["deployedBytecode"],
-        immutable_at=tuple((r["start"], r["length"]) for r in compiled["immutableReferences"]),
+        immutables=tuple(
+            (r["name"], r["start"], r["length"]) for r in compiled["immutableReferences"]
+        ),
     )
 
 
@@ -386,11 +393,31 @@ def least_terms_delay(window_seconds: int, deadline_seconds: int) -> int:
 
 def has_code_of(web3: Web3, name: str, address: ChecksumAddress) -> bool:
     """Whether the code at an address is that of an artefact, but for its immutable values."""
+    return masked_code(web3, name, address) == artifact(name).code
+
+
+def masked_code(web3: Web3, name: str, address: ChecksumAddress) -> bytes:
+    """The code at an address with zeros where an artefact's immutable values stand.
+
+    Each immutable value must be the same wherever it stands: code that was not made by the artefact's own constructor
+    can show one value to who asks and use another. Where it is not, or the length differs, the code stays as it is.
+    """
+    code = bytes(web3.eth.get_code(address))
     compiled = artifact(name)
-    code = bytearray(web3.eth.get_code(address))
-    expected = bytes.fromhex(compiled.deployed.removeprefix("0x"))
-    if len(code) != len(expected):
-        return False
-    for start, length in compiled.immutable_at:
-        code[start : start + length] = bytes(length)
-    return bytes(code) == expected
+    if len(code) != len(compiled.code):
+        return code
+    values = immutable_values(code, compiled)
+    masked = bytearray(code)
+    for immutable, start, length in compiled.immutables:
+        if code[start : start + length] != values[immutable]:
+            return code
+        masked[start : start + length] = bytes(length)
+    return bytes(masked)
+
+
+def immutable_values(code: bytes, compiled: Artifact) -> dict[str, bytes]:
+    """The immutable values of a deployed contract by name, 32 bytes each, from the first place of each."""
+    values: dict[str, bytes] = {}
+    for name, start, length in compiled.immutables:
+        values.setdefault(name, code[start : start + length])
+    return values

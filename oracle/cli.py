@@ -66,6 +66,7 @@ cli = LazyGroup(
         "challenge": "oracle.commands.challenge:challenge",
         "deploy": "oracle.commands.deploy:deploy",
         "drill": "oracle.commands.drill:drill",
+        "fsck": "oracle.commands.fsck:fsck",
         "bundle": "oracle.commands.bundle:bundle",
         "grid": "oracle.commands.grid:grid",
         "simulate": "oracle.commands.simulate:simulate",
@@ -83,6 +84,7 @@ cli = LazyGroup(
 cli.add_command(
     LazyGroup(
         {
+            "audit": "oracle.commands.bench_audit:audit_bench",
             "clearing": "oracle.commands.bench_clearing:clearing_bench",
             "shapley": "oracle.commands.bench_shapley:shapley_bench",
         },

@@ -17,7 +17,8 @@ from eth_account.signers.local import LocalAccount
 
 from deploy.chain import Chain, development_key
 from deploy.contracts import Deployment, MarketSettings, deploy_all
-from offchain.audit.history import Verdict, audit_market
+from offchain.audit.history import audit_market
+from offchain.audit.verdict import Verdict
 from offchain.clearing.certificate import check_network
 from offchain.clearing.program import Clearer
 from offchain.commitment.trees import PlainTree

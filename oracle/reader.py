@@ -4,30 +4,37 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any, Final, cast
 
-from eth_typing import ChecksumAddress
 from hexbytes import HexBytes
-from web3 import Web3
 from web3.contract import Contract
 from web3.exceptions import Web3Exception
 from web3.types import LogReceipt
 
 from deploy.chain import Chain
-from deploy.contracts import artifact, has_code_of
 from offchain.audit.published import (
+    Account,
     CollateralChange,
+    Escrow,
     ForcedOrder,
     PostedHeader,
     PublishedMarket,
 )
-from offchain.commitment.header import Domain, Header
+from offchain.commitment.header import Header
 from offchain.errors import InputError
+from oracle.market_contracts import MarketContracts
 
 _LEDGER_EVENTS: Final = ("OrdersCommitted", "SeedAccepted", "HeaderPosted", "HeadersVoided")
-_ESCROW_EVENTS: Final = ("Registered", "Deposited", "WithdrawalAnnounced", "Withdrawn", "Escaped")
+_ESCROW_EVENTS: Final = (
+    "Registered",
+    "Deposited",
+    "Claimed",
+    "WithdrawalAnnounced",
+    "Withdrawn",
+    "Escaped",
+)
 _FORCED_EVENTS: Final = ("Filed",)
 
 _Place = tuple[int, int, int]
@@ -35,7 +42,7 @@ _Place = tuple[int, int, int]
 
 
 def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
-    """Read everything that the contracts of a market say.
+    """Read everything that the contracts of a market say, as of the block that is the newest now.
 
     Args:
         chain: The chain; nothing is sent and nobody needs to be able to pay.
@@ -44,29 +51,27 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     Raises:
         InputError: When the address is none, or the contracts there are not clearwatt's as published.
     """
-    if not Web3.is_address(ledger_address):
-        raise InputError(f"ledger: '{ledger_address}' is not an address; give 0x and 40 digits")
-    ledger = _contract(chain, "ClearingLedger", Web3.to_checksum_address(ledger_address))
-    registry, escrow, forced = _bound(chain, ledger)
-    domain = Domain(
-        chain.chain_id,
-        bytes.fromhex(ledger.address[2:]),
-        bytes(ledger.functions.marketId().call()),
-    )
-    history = _History(domain.hash())
-    for name, arguments, log in _events(chain, ledger, _LEDGER_EVENTS):
+    contracts = MarketContracts.of(chain, ledger_address)
+    ledger, registry = contracts.at["ClearingLedger"], contracts.at["GridRegistry"]
+    block = chain.web3.eth.block_number
+    at: dict[str, Any] = {"block_identifier": block}
+    escrow = contracts.at["SettlementEscrow"]
+    balance = int(contracts.at["TestToken"].functions.balanceOf(escrow.address).call(**at))
+    final = int(ledger.functions.finalHead().call(**at))
+    history = _History(contracts.domain.hash())
+    for name, arguments, log in _events(chain, ledger, _LEDGER_EVENTS, block):
         history.add(chain, ledger, name, arguments, log)
     headers, unreadable = history.readable()
     deposits = _Deposits(history.places)
-    for name, arguments, log in _events(chain, escrow, _ESCROW_EVENTS):
+    for name, arguments, log in _events(chain, escrow, _ESCROW_EVENTS, block):
         deposits.add(name, arguments, log)
-    versions = {Header.unpack(header.payload).grid_version for header in headers}
+    versions = sorted({Header.unpack(header.payload).grid_version for header in headers})
     return PublishedMarket(
-        domain=domain,
+        domain=contracts.domain,
         policy_hash=bytes(ledger.functions.policyHash().call()),
         shares_root=bytes(ledger.functions.sharesRoot().call()),
         genesis_hash=bytes(ledger.functions.genesisHash().call()),
-        grids={v: bytes(registry.functions.packedGrid(v).call()) for v in sorted(versions)},
+        grids={v: bytes(registry.functions.packedGrid(v).call()) for v in versions},
         orders_roots=history.orders_roots,
         seeds=history.seeds,
         headers=headers,
@@ -74,65 +79,24 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
         collateral=tuple(sorted(deposits.changes, key=lambda change: change.interval)),
         forced=tuple(
             ForcedOrder(int(arguments["due"]), bytes(arguments["order"]))
-            for _, arguments, _ in _events(chain, forced, _FORCED_EVENTS)
+            for _, arguments, _ in _events(
+                chain, contracts.at["ForcedOrders"], _FORCED_EVENTS, block
+            )
         ),
         unreadable=unreadable,
+        grid_hashes={v: bytes(registry.functions.gridHash(v).call()) for v in versions},
+        escrow=Escrow(final, balance, deposits.accounts) if final <= len(headers) else None,
+        code=contracts.code,
     )
 
 
-def _bound(chain: Chain, ledger: Contract) -> tuple[Contract, Contract, Contract]:
-    """Grid registry, escrow and forced orders of a ledger.
-
-    Published code is not enough: a court could judge another ledger, an escrow pay by one. So every contract of the
-    market is held to its code, and to those that it must name in turn.
-
-    Raises:
-        InputError: When a contract's code is not the published one, or it belongs to another market.
-    """
-    registry = _contract(chain, "GridRegistry", ledger.functions.registry().call())
-    faults = _contract(chain, "FaultProofs", ledger.functions.faults().call())
-    bond = _contract(chain, "OracleBond", ledger.functions.bond().call())
-    beacon = _contract(chain, "CommitReveal", ledger.functions.beacon().call())
-    escrow = _contract(chain, "SettlementEscrow", faults.functions.escrow().call())
-    forced = _contract(chain, "ForcedOrders", faults.functions.forced().call())
-    verifier = _contract(chain, "NetworkVerifier", faults.functions.verifier().call())
-    for name, contract, other, expected in (
-        ("FaultProofs", faults, "ledger", ledger),
-        ("FaultProofs", faults, "bond", bond),
-        ("OracleBond", bond, "ledger", ledger),
-        ("OracleBond", bond, "faults", faults),
-        ("CommitReveal", beacon, "ledger", ledger),
-        ("SettlementEscrow", escrow, "ledger", ledger),
-        ("ForcedOrders", forced, "ledger", ledger),
-        ("ForcedOrders", forced, "escrow", escrow),
-        ("NetworkVerifier", verifier, "registry", registry),
-    ):
-        named = getattr(contract.functions, other)().call()
-        if named != expected.address:
-            raise InputError(
-                f"ledger: its {name} at {contract.address} names {named} as its {other}, not {expected.address}; "
-                "these contracts are not one market, take no part in it"
-            )
-    return registry, escrow, forced
-
-
-def _contract(chain: Chain, name: str, address: ChecksumAddress) -> Contract:
-    """A contract at an address, whose code must be the published one."""
-    if not has_code_of(chain.web3, name, address):
-        raise InputError(
-            f"ledger: there is no clearwatt {name} at {address} on chain {chain.chain_id}; "
-            "check the address and the RPC URL"
-        )
-    return chain.web3.eth.contract(address=address, abi=artifact(name).abi)
-
-
 def _events(
-    chain: Chain, contract: Contract, names: tuple[str, ...]
+    chain: Chain, contract: Contract, names: tuple[str, ...], until: int
 ) -> Iterator[tuple[str, Mapping[str, Any], LogReceipt]]:
-    """The named events of a contract, decoded, oldest first."""
+    """The named events of a contract up to a block, decoded, oldest first."""
     events = [getattr(contract.events, name)() for name in names]
     by_topic = {bytes(HexBytes(event.topic)): event for event in events}
-    for log in chain.logs(contract.address):
+    for log in chain.logs(contract.address, until):
         event = by_topic.get(bytes(log["topics"][0]))
         if event is not None:
             yield event.event_name, event.process_log(log)["args"], log
@@ -217,7 +181,7 @@ class _History:
 
 @dataclass
 class _Deposits:
-    """The escrow's events, as they add up to collateral.
+    """The escrow's events, as they add up to collateral and to its books.
 
     An announced withdrawal counts against the deposit from the interval on that it is released for.
 
@@ -226,12 +190,14 @@ class _Deposits:
         owners: Owner of each registration number.
         changes: What was deposited and taken back.
         announced: Amount and first interval of each open announcement.
+        accounts: What each registration number has there.
     """
 
     places: list[_Place]
     owners: dict[int, bytes] = field(default_factory=dict)
     changes: list[CollateralChange] = field(default_factory=list)
     announced: dict[int, tuple[int, int]] = field(default_factory=dict)
+    accounts: dict[int, Account] = field(default_factory=dict)
 
     def add(self, name: str, arguments: Mapping[str, Any], log: LogReceipt) -> None:
         """Take up the next event."""
@@ -239,16 +205,26 @@ class _Deposits:
         now = bisect_left(self.places, _place(log)) + 1
         if name == "Registered":
             self.owners[index] = bytes.fromhex(arguments["owner"][2:])
-        elif name == "Deposited":
-            self._change(now, index, int(arguments["amount"]))
+            self.accounts[index] = Account()
+            return
+        account, amount = self.accounts[index], int(arguments["amount"])
+        if name == "Deposited":
+            self._change(now, index, amount)
+            account = replace(account, deposit=account.deposit + amount)
+        elif name == "Claimed":
+            account = replace(account, paid=account.paid + amount)
         elif name == "WithdrawalAnnounced":
             self._forget(now, index)
-            amount, released = int(arguments["amount"]), int(arguments["withdrawableFrom"])
+            released = int(arguments["withdrawableFrom"])
             self.announced[index] = (amount, released)
             self._change(released, index, -amount)
         else:
             self._forget(now, index)
-            self._change(now, index, -int(arguments["amount"]))
+            self._change(now, index, -amount)
+            left = name == "Escaped"
+            deposit = 0 if left else account.deposit - amount
+            account = replace(account, deposit=deposit, left=left)
+        self.accounts[index] = account
 
     def _forget(self, now: int, index: int) -> None:
         """An announcement that is replaced or carried out counts no more."""

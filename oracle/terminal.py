@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,10 +15,14 @@ from rich.progress import (
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 
 _PLAIN_LINES = 8
 """How many lines a phase prints where there is no terminal."""
+
+_WORTH_TELLING_S = 5
+"""What is done sooner needs no forecast."""
 
 
 class Reporter:
@@ -40,6 +45,7 @@ class Reporter:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TimeRemainingColumn(),
             TextColumn("[dim]{task.fields[note]}"),
             console=self._console,
         ) as progress:
@@ -56,15 +62,30 @@ class Phase:
         self._title = title
         self._total = total
         self._done = 0
+        self._begun = time.monotonic()
 
-    def step(self, note: str = "") -> None:
-        """One more step is done."""
-        self._done += 1
+    def step(self, note: str = "", count: int = 1) -> None:
+        """One more step is done, or some more."""
+        lines = self._done // self._every
+        self._done += count
         if self._progress is not None:
             task = self._progress.task_ids[0]
             self._progress.update(task, completed=self._done, note=note)
-        elif note and (self._done == self._total or self._done % self._every == 0):
-            print(f"  {self._done}/{self._total}  {note}", file=sys.stderr, flush=True)
+        elif note and (self._done == self._total or self._done // self._every > lines):
+            print(
+                f"  {self._done}/{self._total}  {note}{self._left()}", file=sys.stderr, flush=True
+            )
+
+    def _left(self) -> str:
+        """How long the rest will take at the pace so far, where that is worth a word."""
+        seconds = (time.monotonic() - self._begun) * (self._total - self._done) / self._done
+        if seconds < _WORTH_TELLING_S:
+            return ""
+        return (
+            f", about {seconds / 60:.0f} min left"
+            if seconds > _WORTH_TELLING_S * 20
+            else f", {seconds:.0f} s left"
+        )
 
     @property
     def _every(self) -> int:

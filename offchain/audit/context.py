@@ -61,10 +61,10 @@ class Before:
         header_hash: Hash of the header before it.
         state: State after that interval.
         shares_root: Root of the shares.
-        past: Allocations of the intervals whose readings are not settled yet, the oldest first.
+        measured: Allocations of the interval whose readings are settled; None where none are.
     """
 
     header_hash: bytes
     state: Table
     shares_root: bytes
-    past: tuple[Table, ...] = ()
+    measured: Table | None = None

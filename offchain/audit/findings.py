@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -44,6 +45,8 @@ class Rule(StrEnum):
     SUBSCRIPTION = "subscription"
     IMBALANCE = "imbalance"
     RESERVE = "reserve"
+    CODE = "code"
+    ESCROW = "escrow"
 
 
 @dataclass(frozen=True)
@@ -77,54 +80,46 @@ class Findings:
 
     Attributes:
         interval: The interval's number.
-        checks: How many values were compared.
+        compared: How many values were compared under each rule.
         faults: The faults by rule, in the order of discovery.
     """
 
     interval: int
-    checks: int = 0
+    compared: Counter[Rule] = field(default_factory=Counter)
     faults: dict[Rule, Fault] = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing was found wrong."""
-        return not self.faults
 
     def wrong(self, rule: Rule, where: str, expected: object, found: object) -> None:
         """Note a fault, unless the rule has one already."""
-        self.faults.setdefault(
-            rule, Fault(self.interval, rule, where, words(expected), words(found))
-        )
+        fault = Fault(self.interval, rule, where, words(expected), words(found))
+        self.faults.setdefault(rule, fault)
 
     def equal(self, rule: Rule, where: str, expected: object, found: object) -> bool:
         """Compare one value."""
-        self.checks += 1
+        self.compared[rule] += 1
         if expected != found:
             self.wrong(rule, where, expected, found)
-            return False
-        return True
+        return bool(expected == found)
 
     def columns(self, rule: Rule, leaf: str, name: str, expected: Column, found: Column) -> bool:
         """Compare two columns of equal length; the row number is the leaf's number."""
-        self.checks += len(expected)
-        differ = np.flatnonzero(expected != found)
-        if differ.size == 0:
-            return True
-        row = int(differ[0])
-        self.wrong(rule, f"{name} of {leaf} {row}", _value(expected, row), _value(found, row))
-        return False
+        row = self._first(rule, expected != found)
+        if row is not None:
+            self.wrong(rule, f"{name} of {leaf} {row}", _value(expected, row), _value(found, row))
+        return row is None
 
     def holds(
         self, rule: Rule, leaf: str, name: str, good: NDArray[np.bool_], bound: str, found: Column
     ) -> bool:
         """Note the first row at which a condition does not hold, with the bound in words."""
-        self.checks += len(good)
-        bad = np.flatnonzero(~good)
-        if bad.size == 0:
-            return True
-        row = int(bad[0])
-        self.wrong(rule, f"{name} of {leaf} {row}", bound, _value(found, row))
-        return False
+        row = self._first(rule, ~good)
+        if row is not None:
+            self.wrong(rule, f"{name} of {leaf} {row}", bound, _value(found, row))
+        return row is None
+
+    def _first(self, rule: Rule, bad: NDArray[np.bool_]) -> int | None:
+        """The first row that is bad, if any; all of them count as compared."""
+        self.compared[rule] += len(bad)
+        return int(bad.argmax()) if bad.any() else None
 
 
 def _value(column: Column, row: int) -> object:

@@ -1,63 +1,138 @@
-"""A whole market against the rules: its genesis, then each interval from where the last ended."""
+"""A whole market against the rules: its genesis, then each interval from where the bundle before it ends.
+
+Where an interval starts is not carried along but taken from the bundle before, which the header before names by its
+hash; so intervals can be judged in any order, by as many processes as there are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from offchain.audit import ranges
 from offchain.audit.context import Before, Context, Inputs
-from offchain.audit.findings import Fault, Findings, Rule
+from offchain.audit.escrow import check_escrow
+from offchain.audit.findings import Findings
+from offchain.audit.genesis import GENESIS, audit_genesis
 from offchain.audit.interval import audit_interval, open_bundle
 from offchain.audit.published import PublishedMarket
-from offchain.audit.rebuild import Ints
-from offchain.commitment.allocation import Layout
-from offchain.commitment.bundle import GenesisBundle, read_genesis
-from offchain.commitment.hashing import record_salts
-from offchain.commitment.header import genesis_hash, market_id
-from offchain.commitment.trees import PlainTree
+from offchain.audit.verdict import Judgement, Verdict
+from offchain.commitment.bundle import Bundle
 from offchain.errors import InputError
-from offchain.grid.model import unpack
-from offchain.orders.signing import SignatureCheck, domain_separator
-from offchain.policy import Policy
-from offchain.records import KIND_CONTRACT, KIND_SHARE, KIND_STATE
-
-GENESIS = 0
-"""The number of the bundle that opens a market."""
 
 ReadBundle = Callable[[int], bytes | None]
 """Gives the published bundle of an interval, or None if nobody has it."""
 
 
-@dataclass
-class Verdict:
-    """What an audit came to.
+class Auditor:
+    """Judges the intervals of one market; a bundle that the next interval needs again is kept."""
 
-    Attributes:
-        intervals: How many intervals were judged.
-        checks: How many values were compared.
-        faults: Every rule broken, by interval.
-        unjudged: Intervals that could not be judged, and why: their data are missing or are not what the chain names.
-    """
+    def __init__(
+        self, market: PublishedMarket, read: ReadBundle, context: Context, start: Before
+    ) -> None:
+        """Use `open_market`."""
+        self._market = market
+        self._read = read
+        self._context = context
+        self._start = start
+        self._opened: dict[int, Bundle] = {}
+        columns = [(c.interval, c.index, c.micro) for c in market.collateral]
+        table = np.array(columns, dtype=np.int64).reshape(-1, 3)
+        self._collateral = table[table[:, 1] < len(start.state)]
 
-    intervals: int = 0
-    checks: int = 0
-    faults: list[Fault] = field(default_factory=list)
-    unjudged: dict[int, str] = field(default_factory=dict)
+    def judge(self, interval: int) -> Judgement:
+        """Judge one interval, which must have a header.
 
-    @property
-    def ok(self) -> bool:
-        """Whether every interval was judged and nothing was found wrong."""
-        return not self.faults and not self.unjudged
+        It is judged from the state after the interval before it, and with the allocations whose readings it settles.
+        Where these are not known, because a bundle is missing or is not the one that the chain names, it cannot be.
+        """
+        try:
+            bundle = self._open(interval, "its bundle is missing")
+            before = self._before(interval)
+        except InputError as error:
+            return Judgement(interval, unjudged=str(error))
+        finally:
+            lag = max(1, self._context.policy.meter_lag)
+            self._opened = {t: b for t, b in self._opened.items() if t > interval - lag}
+        version = bundle.header.grid_version
+        if not self._market.on_chain and version not in self._context.grids:
+            unknown = f"its grid, version {version}, is not in the bundles"
+            return Judgement(interval, unjudged=unknown)
+        posted, inputs = self._market.headers[interval - 1], self._inputs(interval)
+        findings = audit_interval(self._context, interval, before, posted, inputs, bundle)
+        return Judgement.of(findings)
+
+    def judge_escrow(self) -> Judgement:
+        """Hold the escrow, where its books are known, to the newest final state."""
+        escrow = self._market.escrow
+        if escrow is None:
+            return Judgement(GENESIS)
+        findings, state = Findings(escrow.final), self._start.state
+        try:
+            if escrow.final:
+                state = self._open(escrow.final, "its bundle is missing").state
+        except InputError as error:
+            return Judgement(escrow.final, unjudged=f"the escrow owes what it says, and {error}")
+        check_escrow(findings, escrow, state)
+        return Judgement.of(findings)
+
+    def _open(self, interval: int, otherwise: str) -> Bundle:
+        """The bundle of an interval; InputError, in the given words, where there is none."""
+        if interval not in self._opened:
+            data = self._read(interval)
+            if data is None:
+                raise InputError(otherwise)
+            self._opened[interval] = open_bundle(self._market.headers[interval - 1], data)
+        return self._opened[interval]
+
+    def _before(self, interval: int) -> Before:
+        previous, lag = interval - 1, self._context.policy.meter_lag
+        before = self._start
+        if previous:
+            state = self._earlier(previous, "the state before it is not known").state
+            header = self._market.headers[previous - 1]
+            before = Before(header.header_hash, state, self._opened[previous].header.shares_root)
+        if not 0 < lag < interval:
+            return before
+        unknown = f"the allocations of interval {interval - lag}, whose readings it settles, are not known"
+        measured = self._earlier(interval - lag, unknown).allocation
+        return Before(before.header_hash, before.state, before.shares_root, measured)
+
+    def _earlier(self, interval: int, otherwise: str) -> Bundle:
+        try:
+            return self._open(interval, otherwise)
+        except InputError:
+            raise InputError(otherwise) from None
+
+    def _inputs(self, interval: int) -> Inputs | None:
+        market = self._market
+        if not market.on_chain:
+            return None
+        counted = self._collateral[self._collateral[:, 0] <= interval]
+        collateral = np.zeros(len(self._start.state), dtype=np.int64)
+        np.add.at(collateral, counted[:, 1], counted[:, 2])
+        return Inputs(
+            orders_root=market.orders_roots.get(interval),
+            seed=market.seeds.get(interval),
+            collateral=collateral,
+            forced=tuple(forced for forced in market.forced if forced.due <= interval),
+        )
+
+
+def open_market(market: PublishedMarket, read: ReadBundle) -> tuple[Judgement, Auditor | None]:
+    """Judge how a market began; with who judges its intervals, unless they cannot be judged."""
+    data = read(GENESIS)
+    if data is None:
+        return Judgement(GENESIS, unjudged="its bundle is missing"), None
+    try:
+        findings, start = audit_genesis(market, data)
+    except InputError as error:
+        return Judgement(GENESIS, unjudged=str(error)), None
+    return Judgement.of(findings), Auditor(market, read, *start) if start else None
 
 
 def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]:
-    """Check a market from its genesis on.
-
-    An interval is judged from the state before it. Where that is not known, because the bundle before is missing or is
-    not the one that the chain names, neither this interval nor any later one can be judged.
+    """Check a whole market, one interval after the other.
 
     Args:
         market: What the chain says.
@@ -66,145 +141,13 @@ def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]
     Yields:
         The verdict so far, after each interval; the last one is the audit's.
     """
-    verdict = Verdict(unjudged=dict(market.unreadable))
-    start = _judge_genesis(verdict, market, read(GENESIS))
+    verdict = Verdict(1, len(market.headers), unjudged=dict(market.unreadable))
+    opening, auditor = open_market(market, read)
+    verdict.note(opening)
     yield verdict
-    before = start[1] if start else None
-    collateral = _Collateral(market, len(before.state) if before else 0)
-    for interval, posted in enumerate(market.headers, start=1):
-        data = read(interval)
-        if start is None or before is None:
-            verdict.unjudged[interval] = "the state before it is not known"
-        elif data is None:
-            verdict.unjudged[interval] = "its bundle is missing"
-            before = None
-        else:
-            inputs = _inputs(market, interval, collateral.until(interval))
-            try:
-                bundle = open_bundle(posted, data)
-            except InputError as error:
-                verdict.unjudged[interval] = str(error)
-                before = None
-            else:
-                findings, before = audit_interval(
-                    start[0], interval, before, posted, inputs, bundle
-                )
-                verdict.intervals += 1
-                verdict.checks += findings.checks
-                verdict.faults.extend(findings.faults.values())
+    for interval in range(1, verdict.last + 1):
+        unknown = Judgement(interval, unjudged="the state before it is not known")
+        verdict.add(auditor.judge(interval) if auditor else unknown)
+        if interval == verdict.last and auditor:
+            verdict.note(auditor.judge_escrow())
         yield verdict
-
-
-def _inputs(market: PublishedMarket, interval: int, collateral: Ints) -> Inputs:
-    return Inputs(
-        orders_root=market.orders_roots.get(interval),
-        seed=market.seeds.get(interval),
-        collateral=collateral,
-        forced=tuple(forced for forced in market.forced if forced.due <= interval),
-    )
-
-
-class _Collateral:
-    """Deposits, interval after interval."""
-
-    def __init__(self, market: PublishedMarket, participants: int) -> None:
-        self._changes = list(reversed(market.collateral))
-        self._micro = np.zeros(participants, dtype=np.int64)
-
-    def until(self, interval: int) -> Ints:
-        """What everybody has deposited and not taken back, as it counts for an interval."""
-        while self._changes and self._changes[-1].interval <= interval:
-            change = self._changes.pop()
-            if change.index < len(self._micro):
-                self._micro[change.index] += change.micro
-        return self._micro.copy()
-
-
-def _judge_genesis(
-    verdict: Verdict, market: PublishedMarket, data: bytes | None
-) -> tuple[Context, Before] | None:
-    if data is None:
-        verdict.unjudged[GENESIS] = "its bundle is missing"
-        return None
-    try:
-        findings, start = audit_genesis(market, data)
-    except InputError as error:
-        verdict.unjudged[GENESIS] = str(error)
-        return None
-    verdict.checks += findings.checks
-    verdict.faults.extend(findings.faults.values())
-    return start
-
-
-def audit_genesis(
-    market: PublishedMarket, data: bytes
-) -> tuple[Findings, tuple[Context, Before] | None]:
-    """Check how a market began.
-
-    Returns:
-        What was found, and what the intervals are judged by; None where nothing can be judged by it.
-
-    Raises:
-        InputError: When the bundle cannot be read, or is not the genesis that the chain names. That is no fault of the
-            operator's: anyone may have handed out another file.
-    """
-    genesis = read_genesis(data)
-    policy = Policy.unpack(genesis.policy)
-    first = unpack(genesis.grid)
-    n = len(genesis.state)
-    for name in ("contracts", "state", "shares"):
-        if not np.array_equal(getattr(genesis, name)["index"], np.arange(n)):
-            raise InputError(f"its bundle does not number its {name} from 0; fetch it again")
-    contracts_root = PlainTree.of_table(KIND_CONTRACT, genesis.contracts, n).root
-    state_root = PlainTree.of_table(KIND_STATE, genesis.state, n).root
-    shares_root = PlainTree.of_table(KIND_SHARE, genesis.shares, n).root
-    named = market_id(policy.hash(), first.hash(), contracts_root, state_root, genesis.nonce)
-    begun = genesis_hash(market.domain.hash(), state_root)
-    salts = record_salts(genesis.salt_key, KIND_STATE, genesis.state["index"])
-    for name, same in (
-        ("domain", genesis.domain == market.domain),
-        ("market id", named == market.domain.market_id),
-        ("genesis hash", begun == market.genesis_hash),
-        ("grid", market.grids.get(genesis.grid_version, genesis.grid) == genesis.grid),
-        ("salts", np.array_equal(salts, genesis.state["salt"])),
-        ("shares", shares_root == market.shares_root),
-    ):
-        if not same:
-            raise InputError(f"its bundle has another {name} than the chain; fetch it again")
-    grids = {version: unpack(packed) for version, packed in market.grids.items()}
-    grids[genesis.grid_version] = first
-    findings = Findings(GENESIS)
-    if not _check_start(findings, policy, genesis, market.owners):
-        return findings, None
-    domain = market.domain
-    separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
-    context = Context(
-        domain=domain,
-        policy=policy,
-        policy_hash=market.policy_hash,
-        grids=grids,
-        contracts=genesis.contracts,
-        layouts={v: Layout.of(genesis.contracts, grid.holarchy) for v, grid in grids.items()},
-        signatures=SignatureCheck(separator),
-    )
-    return findings, (context, Before(market.genesis_hash, genesis.state, shares_root))
-
-
-def _check_start(
-    findings: Findings, policy: Policy, genesis: GenesisBundle, owners: dict[int, bytes]
-) -> bool:
-    """Nobody begins with a deficit or a balance, and the escrow pays whom the contracts name."""
-    for index, owner in enumerate(genesis.contracts["owner"].tolist()):
-        where = f"the owner of participant {index} in the escrow"
-        findings.equal(Rule.CONTRACT, where, owner, owners.get(index, b""))
-    state = genesis.state
-    for rule, name in (
-        (Rule.DEFICIT, "deficit_hi"),
-        (Rule.DEFICIT, "deficit_lo"),
-        (Rule.BALANCE, "credit"),
-        (Rule.BALANCE, "debit"),
-        (Rule.BALANCE, "peak"),
-    ):
-        nothing = np.zeros_like(state[name])
-        findings.columns(rule, "state of participant", name, nothing, state[name])
-    return ranges.check_state(findings, policy, state, "at genesis")

@@ -35,109 +35,83 @@ def audit_interval(
     interval: int,
     before: Before,
     posted: PostedHeader,
-    inputs: Inputs,
+    inputs: Inputs | None,
     bundle: Bundle,
-) -> tuple[Findings, Before]:
+) -> Findings:
     """Check one interval against every rule.
 
     Args:
         context: The market.
         interval: Number that this interval must have.
-        before: What the interval before it left.
+        before: What the intervals before it left.
         posted: Its header, as the chain has it.
-        inputs: Its orders root and seed, as the chain has them.
+        inputs: What was fixed on the chain before it; None where no chain was asked.
         bundle: Its bundle, of `open_bundle`.
 
     Returns:
-        What was found, and where the next interval starts.
+        What was found.
     """
     findings = Findings(interval)
-    header = Header.unpack(posted.payload)
-    _check_chain(findings, context, before, posted, header)
-    _check_bundle(findings, posted, header, bundle)
-    _check_inputs(findings, context, inputs, header)
-    findings.equal(Rule.SHARES, "the shares root", before.shares_root, header.shares_root)
-    lag = context.policy.meter_lag
-    unsettled = (*before.past, bundle.allocation)
-    past = unsettled[max(0, len(unsettled) - lag) :]
-    after = Before(posted.header_hash, bundle.state, header.shares_root, past)
-    if header.grid_version not in context.grids or not _check_tables(
-        findings, context, before, bundle
-    ):
-        return findings, after
-    measured = before.past[0] if lag and len(before.past) == lag else None
-    IntervalRules(findings, context, before.state, measured, inputs, header, bundle).check()
-    return findings, after
-
-
-def _check_chain(
-    findings: Findings, context: Context, before: Before, posted: PostedHeader, header: Header
-) -> None:
-    findings.equal(Rule.CHAIN, "the interval's number", findings.interval, header.interval)
-    findings.equal(
-        Rule.CHAIN, "the hash of the header before", before.header_hash, posted.previous_hash
-    )
+    header = bundle.header
     header_hash = header.hash(context.domain.hash(), posted.previous_hash)
-    findings.equal(Rule.CHAIN, "the header hash", header_hash, posted.header_hash)
-
-
-def _check_bundle(findings: Findings, posted: PostedHeader, header: Header, bundle: Bundle) -> None:
-    same = findings.equal
-    same(Rule.BUNDLE, "the bundle's certificate", posted.certificate, bundle.certificate)
-    same(Rule.BUNDLE, "the bundle's previous hash", posted.previous_hash, bundle.previous_hash)
-    same(Rule.BUNDLE, "the bundle's interval", header.interval, bundle.interval)
-    same(Rule.BUNDLE, "the bundle's grid version", header.grid_version, bundle.grid_version)
-
-
-def _check_inputs(findings: Findings, context: Context, inputs: Inputs, header: Header) -> None:
-    findings.equal(Rule.INPUTS, "the orders root", inputs.orders_root, header.orders_root)
-    findings.equal(Rule.INPUTS, "the seed", inputs.seed, header.seed)
-    findings.equal(Rule.POLICY, "the policy hash", context.policy_hash, header.policy_hash)
-    findings.equal(Rule.GRID, "the grid version", True, header.grid_version in context.grids)
-    findings.equal(
-        Rule.FORCED, "the number of forced orders", len(inputs.forced), header.forced_cursor
-    )
+    for rule, where, expected, found in (
+        (Rule.CHAIN, "the interval's number", interval, header.interval),
+        (Rule.CHAIN, "the hash of the header before", before.header_hash, posted.previous_hash),
+        (Rule.CHAIN, "the header hash", header_hash, posted.header_hash),
+        (Rule.BUNDLE, "the bundle's certificate", posted.certificate, bundle.certificate),
+        (Rule.BUNDLE, "the bundle's previous hash", posted.previous_hash, bundle.previous_hash),
+        (Rule.BUNDLE, "the bundle's interval", header.interval, bundle.interval),
+        (Rule.BUNDLE, "the bundle's grid version", header.grid_version, bundle.grid_version),
+        (Rule.POLICY, "the policy hash", context.policy_hash, header.policy_hash),
+        (Rule.GRID, "the grid version", True, header.grid_version in context.grids),
+        (Rule.SHARES, "the shares root", before.shares_root, header.shares_root),
+    ):
+        findings.equal(rule, where, expected, found)
+    if inputs is not None:
+        due = len(inputs.forced)
+        findings.equal(Rule.INPUTS, "the orders root", inputs.orders_root, header.orders_root)
+        findings.equal(Rule.INPUTS, "the seed", inputs.seed, header.seed)
+        findings.equal(Rule.FORCED, "the number of forced orders", due, header.forced_cursor)
+    if header.grid_version in context.grids and _check_tables(findings, context, before, bundle):
+        IntervalRules(findings, context, before, inputs, bundle).check()
+    return findings
 
 
 def _check_tables(findings: Findings, context: Context, before: Before, bundle: Bundle) -> bool:
     """Whether the tables have the rows and the ranges that the arithmetic needs."""
-    participants = len(context.contracts)
-    rows = [
-        findings.equal(Rule.RANGE, f"the number of {name}", participants, len(table))
-        for name, table in (
-            ("participants", before.state),
-            ("states", bundle.state),
-            ("allocations", bundle.allocation),
-            ("contracts", bundle.contracts),
-            ("shares", bundle.shares),
-        )
-    ]
-    if not all(rows):
-        return False
-    index = ints(bundle.orders, "index")
-    ordered = np.all(np.diff(index) > 0) and np.all(index < participants)
-    if not findings.equal(Rule.ORDER, "the order of the orders", True, bool(ordered)):
-        return False
-    index = ints(bundle.readings, "index")
-    ordered = np.all(np.diff(index) > 0) and np.all(index < participants)
-    if not findings.equal(Rule.METER, "the order of the readings", True, bool(ordered)):
-        return False
-    number = np.arange(participants)
-    numbered = [
-        findings.columns(Rule.RANGE, f"{name} in row", "index", number, ints(table, "index"))
-        for name, table in (
-            ("allocation", bundle.allocation),
-            ("state", bundle.state),
-            ("contract", bundle.contracts),
-            ("share", bundle.shares),
-        )
-    ]
-    ranged = [
-        ranges.check_state(findings, context.policy, before.state, "before"),
-        ranges.check_state(findings, context.policy, bundle.state, "after"),
-        ranges.check_orders(findings, context.policy, bundle.orders),
+    number = np.arange(len(context.contracts))
+    measured = () if before.measured is None else (("measured allocation", before.measured),)
+    whole = (
+        *measured,
+        ("state before", before.state),
+        ("allocation", bundle.allocation),
+        ("state", bundle.state),
+        ("contract", bundle.contracts),
+        ("share", bundle.shares),
+    )
+    for name, table in whole:
+        if not findings.equal(Rule.RANGE, f"the number of {name} rows", len(number), len(table)):
+            return False
+    for rule, name, table in (
+        (Rule.ORDER, "orders", bundle.orders),
+        (Rule.METER, "readings", bundle.readings),
+    ):
+        index = ints(table, "index")
+        ascending = bool(np.all(np.diff(index) > 0) and np.all(index < len(number)))
+        if not findings.equal(rule, f"the order of the {name}", True, ascending):
+            return False
+    policy = context.policy
+    sound = [
+        *(
+            findings.columns(Rule.RANGE, f"{name} in row", "index", number, ints(table, "index"))
+            for name, table in whole[-4:]
+        ),
+        ranges.check_state(findings, policy, before.state, "before"),
+        ranges.check_state(findings, policy, bundle.state, "after"),
+        ranges.check_orders(findings, policy, bundle.orders),
         ranges.check_allocation(findings, bundle.allocation),
+        *(ranges.check_allocation(findings, table, name) for name, table in measured),
         ranges.check_shares(findings, bundle.shares),
         ranges.check_readings(findings, bundle.readings),
     ]
-    return all(numbered) and all(ranged)
+    return all(sound)

@@ -53,8 +53,55 @@ class CollateralChange:
 
 
 @dataclass(frozen=True)
+class Account:
+    """What the escrow's books say of a participant, micro.
+
+    Attributes:
+        deposit: What it has put in and not taken back; 0 once it has left.
+        paid: What it has been paid of its earnings.
+        left: Whether it took all that it was owed and left.
+    """
+
+    deposit: int = 0
+    paid: int = 0
+    left: bool = False
+
+
+@dataclass(frozen=True)
+class Escrow:
+    """The escrow at the block at which the chain was read.
+
+    Attributes:
+        final: The newest interval whose header was final; 0 if none was.
+        balance: What it held of the currency, micro.
+        accounts: Its books by registration number.
+    """
+
+    final: int
+    balance: int
+    accounts: dict[int, Account]
+
+
+@dataclass(frozen=True)
+class Code:
+    """A contract's code on the chain beside the published one; immutable values are left out of both.
+
+    Attributes:
+        contract: Its name.
+        address: Where it lies.
+        expected: Hash of the published code.
+        found: Hash of the code there.
+    """
+
+    contract: str
+    address: str
+    expected: bytes
+    found: bytes
+
+
+@dataclass(frozen=True)
 class PublishedMarket:
-    """A market as a chain has it.
+    """A market as a chain has it, or as its bundles alone tell it.
 
     Attributes:
         domain: Chain, ledger and market id.
@@ -69,6 +116,11 @@ class PublishedMarket:
         collateral: What was deposited and taken back, by ascending interval.
         forced: Orders filed on the chain, in the order of filing.
         unreadable: Intervals whose headers stand after those, and why they are not among them.
+        grid_hashes: Hash under which each of the grids was registered.
+        escrow: What the escrow holds and owes; None where that is not known.
+        code: The code of the market's contracts.
+        on_chain: Whether a chain said all this. If not, inputs, owners, deposits and forced orders are unknown, and the
+            rules about them are left out.
     """
 
     domain: Domain
@@ -83,3 +135,7 @@ class PublishedMarket:
     collateral: tuple[CollateralChange, ...]
     forced: tuple[ForcedOrder, ...]
     unreadable: dict[int, str] = field(default_factory=dict)
+    grid_hashes: dict[int, bytes] = field(default_factory=dict)
+    escrow: Escrow | None = None
+    code: tuple[Code, ...] = ()
+    on_chain: bool = True

@@ -61,7 +61,7 @@ def check_readings(findings: Findings, readings: Table) -> bool:
     return _all(findings, "reading in row", readings, bounds)
 
 
-def check_allocation(findings: Findings, allocation: Table) -> bool:
+def check_allocation(findings: Findings, allocation: Table, leaf: str = "allocation") -> bool:
     """Check quantities, prices and money of every allocation."""
     bounds = {f"{side}_{name}": MAX_ORDER_WH for side in SIDES for name in ("q_wh", "x_wh")}
     bounds |= {
@@ -69,7 +69,7 @@ def check_allocation(findings: Findings, allocation: Table) -> bool:
     }
     bounds |= dict.fromkeys(("key_ticks", "price_ticks"), MAX_TICKS - 1)
     bounds |= dict.fromkeys(_MONEY, MAX_MONEY)
-    return _all(findings, "allocation of participant", allocation, bounds)
+    return _all(findings, f"{leaf} of participant", allocation, bounds)
 
 
 def check_shares(findings: Findings, shares: Table) -> bool:

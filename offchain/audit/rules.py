@@ -6,21 +6,21 @@ field; brackets and the network are judged by the certificate's checker.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from offchain.audit.context import Context, Inputs
+from offchain.audit.context import Before, Context, Inputs
 from offchain.audit.findings import Findings, Rule
-from offchain.audit.metering import check_corrections, check_readings
 from offchain.audit.rebuild import (
     Corrections,
-    Ends,
     Ints,
     Payments,
     Table,
     bus_prices,
+    corrections,
     ints,
     next_fairness,
     payments,
@@ -30,14 +30,17 @@ from offchain.clearing.certificate import Certificate, Ramps, brackets, check_ne
 from offchain.commitment.allocation import BusTrees, UpperTree
 from offchain.commitment.bundle import Bundle
 from offchain.commitment.hashing import record_salts
-from offchain.commitment.header import Header, bus_vector_hash
+from offchain.commitment.header import NO_READINGS_ROOT, bus_vector_hash
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
+from offchain.grid.model import Grid
+from offchain.metering.readings import unsigned_rows
 from offchain.records import (
     BUS,
     KIND_ALLOCATION,
     KIND_CONTRACT,
     KIND_ORDER,
+    KIND_READING,
     KIND_SHARE,
     KIND_STATE,
     ORDER,
@@ -46,295 +49,295 @@ from offchain.records import (
     wire,
 )
 
-_CONTRACT_FIELDS: Final = (
-    "index",
-    "rank",
-    "fstar_ppb",
-    "rate_wh",
-    "demand_cap_wh",
-    "supply_cap_wh",
-    "subscription",
-)
-_RAMP_RULES: Final = {"essential": Rule.RAMP, "flexible": Rule.KEY, "supply": Rule.RAMP}
+ALLOCATION_RULES: Final[dict[str, Rule]] = {
+    **dict.fromkeys(("interval", "bus", "slot"), Rule.MISPLACED),
+    **{f"{side}_q_wh": Rule.CARRIED for side in SIDES},
+    **{f"{side}_{end}_ticks": Rule.RAMP for side in SIDES for end in ("pa", "pb")},
+    **dict.fromkeys(("flexible_pa_ticks", "flexible_pb_ticks", "key_ticks"), Rule.KEY),
+    "price_ticks": Rule.PRICE,
+    **dict.fromkeys(("energy_cost", "supply_pay"), Rule.PAYMENT),
+    "pot_share": Rule.POT,
+    "shortfall": Rule.SHORTFALL,
+    "subscription": Rule.SUBSCRIPTION,
+    **dict.fromkeys(("imbalance_debit", "imbalance_credit"), Rule.IMBALANCE),
+    "salt": Rule.RANGE,
+}
+"""The rule of each field of an allocation but its index and what is in brackets."""
+
+_CONTRACT: Final = ("index", "rank", "fstar_ppb", "rate_wh", "demand_cap_wh", "supply_cap_wh")
+STATE_RULES: Final[dict[str, Rule]] = {
+    **dict.fromkeys((*_CONTRACT, "subscription"), Rule.CONTRACT),
+    "memory_ppb": Rule.MEMORY,
+    **dict.fromkeys(("deficit_hi", "deficit_lo"), Rule.DEFICIT),
+    **dict.fromkeys(("credit", "debit", "peak"), Rule.BALANCE),
+    "salt": Rule.RANGE,
+}
+"""The rule of each field of a state."""
 
 
 @dataclass(frozen=True, eq=False)
 class IntervalRules:
-    """The rules about participants, buses and roots, once shapes and ranges are known to be sound."""
+    """All rules that need an interval's tables."""
 
     findings: Findings
     context: Context
-    state: Table
-    measured: Table | None
-    inputs: Inputs
-    header: Header
+    before: Before
+    inputs: Inputs | None
     bundle: Bundle
 
     def check(self) -> None:
         """Check everything; the order is that of the market's own steps."""
-        self._check_contracts()
+        bundle, findings = self.bundle, self.findings
+        for name in ("owner", "bus", "slot"):
+            agreed, found = self.context.contracts[name], bundle.contracts[name]
+            findings.columns(Rule.CONTRACT, "contract", name, agreed, found)
         self._check_orders()
-        self._check_forced()
-        ends = ramp_ends(
-            self.context.policy, self.state, self._asked("bid_ticks"), self.header.seed
+        if self.inputs is not None:
+            self._check_forced(self.inputs)
+        prices = self._prices()
+        money = payments(
+            self.context.policy,
+            self._at(prices),
+            self._asked("bid_ticks"),
+            self._leaf("essential_x_wh") + self._leaf("flexible_x_wh"),
+            self._leaf("supply_x_wh"),
+            ints(bundle.shares, "share_ppb"),
         )
-        self._check_ramps(ends)
+        self._check_readings()
+        corrected = corrections(
+            self.context.policy, self.before.state, self.before.measured, bundle.readings, money
+        )
+        allocation = self._allocation(prices, money, corrected)
+        self._compare(ALLOCATION_RULES, "allocation", allocation, bundle.allocation)
+        scale = bundle.header.imbalance_scale_ppb
+        findings.equal(Rule.RESERVE, "the imbalance scale", corrected.scale_ppb, scale)
+        self._compare(STATE_RULES, "state", self._state(money, corrected), bundle.state)
+        if self.inputs is not None:
+            owed = self._after("peak") + self._after("debit") - self._after("credit")
+            covered, leaf = owed <= self.inputs.collateral, "state of participant"
+            bound = "at most the deposit"
+            findings.holds(Rule.OVERDRAWN, leaf, "peak + debit - credit", covered, bound, owed)
+        self._check_plain_roots()
         certificate = self._check_network()
-        if certificate is None:
-            return
-        self._check_brackets(certificate)
-        money = self._check_money()
-        market, measured = (self.findings, self.context), self.measured
-        check_readings(*market, measured, self.header, self.bundle)
-        corrected = check_corrections(
-            *market, self.state, measured, self.header, self.bundle, money
-        )
-        self._check_state(money, corrected)
-        trees = BusTrees.of(
-            self.context.layouts[self.header.grid_version],
-            self.bundle.allocation,
-            self.bundle.salt_key,
-        )
-        self._check_roots(UpperTree.of(trees.layout, self._buses(trees, certificate)))
+        if certificate is not None:
+            self._check_brackets(certificate)
+            self._check_sums(prices, certificate)
         self._check_totals(money)
+
+    @property
+    def _grid(self) -> Grid:
+        return self.context.grids[self.bundle.header.grid_version]
+
+    def _compare(
+        self, rules: dict[str, Rule], name: str, expected: dict[str, Any], found: Table
+    ) -> None:
+        for column, rule in rules.items():
+            leaf = f"{name} of participant"
+            self.findings.columns(rule, leaf, column, expected[column], found[column])
 
     def _asked(self, name: str) -> Ints:
         """A column of the orders over all participants, zero where there is no order."""
-        column = np.zeros(len(self.state), dtype=np.int64)
+        column = np.zeros(len(self.before.state), dtype=np.int64)
         column[self.bundle.orders["index"]] = self.bundle.orders[name]
         return column
 
     def _leaf(self, name: str) -> Ints:
         return ints(self.bundle.allocation, name)
 
-    def _check_contracts(self) -> None:
-        for name in ("owner", "bus", "slot"):
-            agreed, found = self.context.contracts[name], self.bundle.contracts[name]
-            self.findings.columns(Rule.CONTRACT, "contract", name, agreed, found)
+    def _after(self, name: str) -> Ints:
+        return ints(self.bundle.state, name)
+
+    def _at(self, per_bus: Ints) -> Ints:
+        """What holds at each participant's bus."""
+        column: Ints = per_bus[self.context.contracts["bus"]]
+        return column
+
+    def _at_buses(self, column: Ints) -> Ints:
+        """Sums of a column over the participants of each bus."""
+        sums = np.zeros(self._grid.n_bus, dtype=np.int64)
+        np.add.at(sums, ints(self.context.contracts, "bus"), column)
+        return sums
+
+    # ORDERS
+
+    def _terms(self, orders: Table) -> Iterator[tuple[str, Any, str, Any]]:
+        """What makes each order admissible: the field, whether it is so, the bound in words, the value."""
+        interval, state = self.bundle.header.interval, self.before.state[orders["index"]]
+        demand = ints(orders, "essential_wh") + ints(orders, "flexible_wh")
+        first, last, supply = (orders[name] for name in ("valid_from", "valid_to", "supply_wh"))
+        yield "valid_from", first <= interval, f"at most {interval}", first
+        yield "valid_to", last >= interval, f"at least {interval}", last
+        yield "demand in Wh", demand <= state["demand_cap_wh"], "within its contract", demand
+        yield "supply_wh", supply <= state["supply_cap_wh"], "within its contract", supply
 
     def _check_orders(self) -> None:
-        orders, findings = self.bundle.orders, self.findings
-        index, interval = orders["index"], self.header.interval
-        demand = ints(orders, "essential_wh") + ints(orders, "flexible_wh")
-        cap = ints(self.state, "demand_cap_wh")[index]
-        supply_cap = ints(self.state, "supply_cap_wh")[index]
-        for name, good, bound, found in (
-            (
-                "valid_from",
-                orders["valid_from"] <= interval,
-                f"at most {interval}",
-                orders["valid_from"],
-            ),
-            (
-                "valid_to",
-                orders["valid_to"] >= interval,
-                f"at least {interval}",
-                orders["valid_to"],
-            ),
-            ("demand in Wh", demand <= cap, "within its contract", demand),
-            (
-                "supply_wh",
-                orders["supply_wh"] <= supply_cap,
-                "within its contract",
-                orders["supply_wh"],
-            ),
-        ):
+        orders, findings, owners = self.bundle.orders, self.findings, self.context.contracts
+        for name, good, bound, found in self._terms(orders):
             findings.holds(Rule.ORDER, "order in row", name, good, bound, found)
-        unsigned = self.context.signatures.invalid(orders, self.context.contracts["owner"])
-        findings.checks += len(orders)
+        unsigned = self.context.signatures.invalid(orders, owners["owner"])
+        findings.compared[Rule.SIGNATURE] += len(orders)
         if unsigned:
-            who = int(index[unsigned[0]])
-            owner = bytes(self.context.contracts["owner"][who])
-            findings.wrong(
-                Rule.SIGNATURE, f"the signature of order {who}", owner, "another's or none"
-            )
+            who = int(orders["index"][unsigned[0]])
+            owner, where = owners["owner"][who].item(), f"the signature of order {who}"
+            findings.wrong(Rule.SIGNATURE, where, owner, "another's or none")
 
-    def _check_forced(self) -> None:
+    def _check_forced(self, inputs: Inputs) -> None:
         """Every forced order that is due and admissible was taken, or a later one of the same participant."""
+        records = b"".join(forced.record for forced in inputs.forced)
+        filed = np.frombuffer(records, dtype=wire(ORDER)).astype(ORDER)
+        filed = filed[filed["index"] < len(self.before.state)]
+        good = filed["bid_ticks"] <= self.context.policy.max_bid_ticks
+        for _, holds, *_ in self._terms(filed):
+            good = good & holds
         taken = {int(row["index"]): row for row in self.bundle.orders}
-        for forced in self.inputs.forced:
-            order = np.frombuffer(forced.record, dtype=wire(ORDER)).astype(ORDER)[0]
-            index = int(order["index"])
-            self.findings.checks += 1
-            if index >= len(self.state) or not self._admissible(order, self.state[index]):
-                continue
-            row = taken.get(index)
-            later = row is not None and row["seq"] > order["seq"]
-            if not later and (row is None or row.tobytes() != order.tobytes()):
+        self.findings.compared[Rule.FORCED] += len(inputs.forced)
+        for order in filed[good]:
+            row = taken.get(int(order["index"]))
+            if row is None or (row["seq"] <= order["seq"] and row.tobytes() != order.tobytes()):
                 found = "no order" if row is None else f"an order of sequence number {row['seq']}"
-                where = f"the forced order of participant {index}"
+                where = f"the forced order of participant {order['index']}"
                 self.findings.wrong(Rule.FORCED, where, f"sequence number {order['seq']}", found)
 
-    def _admissible(self, order: np.void, state: np.void) -> bool:
-        """Whether an order counts in this interval; one that does not need not be taken."""
-        demand = int(order["essential_wh"]) + int(order["flexible_wh"])
-        return bool(
-            order["valid_from"] <= self.header.interval <= order["valid_to"]
-            and demand <= state["demand_cap_wh"]
-            and order["supply_wh"] <= state["supply_cap_wh"]
-            and order["bid_ticks"] <= self.context.policy.max_bid_ticks
-        )
+    # RECORDS
 
-    def _check_ramps(self, ends: Ends) -> None:
-        policy, findings = self.context.policy, self.findings
-        wide = {"essential": policy.v_ticks * policy.kappa, "supply": policy.w_s_ticks}
-        wide["flexible"] = wide["essential"]
-        leaf = "allocation of participant"
-        for side in SIDES:
-            asked, pa = self._asked(f"{side}_wh"), getattr(ends, side)
-            rule, found = _RAMP_RULES[side], self._leaf
-            findings.columns(Rule.CARRIED, leaf, f"{side}_q_wh", asked, found(f"{side}_q_wh"))
-            findings.columns(rule, leaf, f"{side}_pa_ticks", pa, found(f"{side}_pa_ticks"))
-            findings.columns(
-                rule, leaf, f"{side}_pb_ticks", pa + wide[side], found(f"{side}_pb_ticks")
-            )
-        findings.columns(Rule.KEY, leaf, "key_ticks", ends.key, self._leaf("key_ticks"))
-        interval = np.full(len(self.state), self.header.interval)
-        findings.columns(Rule.MISPLACED, leaf, "interval", interval, self._leaf("interval"))
-        for name in ("bus", "slot"):
-            agreed = ints(self.context.contracts, name)
-            findings.columns(Rule.MISPLACED, leaf, name, agreed, self._leaf(name))
-        salts = record_salts(self.bundle.salt_key, KIND_ALLOCATION, self.bundle.allocation["index"])
-        findings.columns(Rule.RANGE, leaf, "salt", salts, self.bundle.allocation["salt"])
+    def _prices(self) -> Ints:
+        """The price of each bus."""
+        requested = self._at_buses(self._leaf("essential_q_wh") + self._leaf("flexible_q_wh"))
+        offered = self._at_buses(self._leaf("supply_q_wh"))
+        holarchy, policy = self._grid.holarchy, self.context.policy
+        return bus_prices(policy, holarchy, requested.tolist(), offered.tolist())
+
+    def _check_readings(self) -> None:
+        """Which readings count, and what the header says of them."""
+        readings, findings, measured = self.bundle.readings, self.findings, self.before.measured
+        policy, header, root = self.context.policy, self.bundle.header, NO_READINGS_ROOT
+        if measured is None:
+            findings.equal(Rule.METER, "the number of readings", 0, len(readings))
+        else:
+            root = PlainTree.of_table(KIND_READING, readings, len(measured)).root
+            then = np.full(len(readings), header.interval - policy.meter_lag)
+            found = ints(readings, "interval")
+            findings.columns(Rule.METER, "reading in row", "interval", then, found)
+            separator, operator = self.context.signatures.separator, policy.meter_operator
+            unsigned = unsigned_rows(readings, operator, separator)
+            findings.compared[Rule.METER] += len(readings)
+            if unsigned:
+                where = f"the signature of reading {readings['index'][unsigned[0]]}"
+                findings.wrong(Rule.METER, where, operator, "another's or none")
+        findings.equal(Rule.METER, "the meter root", root, header.meter_root)
+
+    def _allocation(self, prices: Ints, money: Payments, corrected: Corrections) -> dict[str, Any]:
+        """Every allocation as the rules give it, but for what is in brackets."""
+        policy, contracts, bundle = self.context.policy, self.context.contracts, self.bundle
+        bids, seed = self._asked("bid_ticks"), bundle.header.seed
+        ends = ramp_ends(policy, self.before.state, bids, seed)
+        demand = policy.v_ticks * policy.kappa
+        widths = {"essential": demand, "flexible": demand, "supply": policy.w_s_ticks}
+        return {
+            "interval": np.full(len(contracts), bundle.header.interval),
+            "bus": contracts["bus"],
+            "slot": contracts["slot"],
+            **{f"{side}_q_wh": self._asked(f"{side}_wh") for side in SIDES},
+            **{f"{side}_pa_ticks": getattr(ends, side) for side in SIDES},
+            **{f"{side}_pb_ticks": getattr(ends, side) + widths[side] for side in SIDES},
+            "key_ticks": ends.key,
+            "price_ticks": self._at(prices),
+            **vars(money),
+            **vars(corrected),
+            "salt": record_salts(bundle.salt_key, KIND_ALLOCATION, contracts["index"]),
+        }
+
+    def _state(self, money: Payments, corrected: Corrections) -> dict[str, Any]:
+        """Every state after the interval as the rules give it."""
+        state, flexible = self.before.state, ("flexible_q_wh", "flexible_x_wh")
+        memory, high, low = next_fairness(self.context.policy, state, *map(self._leaf, flexible))
+        credit = ints(state, "credit") + money.supply_pay + money.pot_share
+        credit += corrected.imbalance_credit
+        debit = ints(state, "debit") + money.energy_cost + money.shortfall
+        debit += corrected.subscription + corrected.imbalance_debit
+        return {
+            **{name: state[name] for name, rule in STATE_RULES.items() if rule is Rule.CONTRACT},
+            "memory_ppb": memory,
+            "deficit_hi": high,
+            "deficit_lo": low,
+            "credit": credit,
+            "debit": debit,
+            "peak": np.maximum(ints(state, "peak"), credit - debit),
+            "salt": record_salts(self.bundle.salt_key, KIND_STATE, state["index"]),
+        }
+
+    # NETWORK
 
     def _check_network(self) -> Certificate | None:
         """Check the certificate; None where it does not fit the grid."""
-        findings, grid = self.findings, self.context.grids[self.header.grid_version]
+        findings, packed = self.findings, self.bundle.certificate
         try:
-            certificate = Certificate.unpack(self.bundle.certificate, grid.n_bus)
+            certificate = Certificate.unpack(packed, self._grid.n_bus)
         except InputError as error:
             findings.wrong(Rule.NETWORK, "the certificate", "one that fits the grid", str(error))
             return None
-        network = check_network(grid, certificate)
-        findings.checks += 2 * grid.n_bus + 2 * grid.n_line
+        network = check_network(self._grid, certificate)
+        findings.compared[Rule.NETWORK] += 2 * self._grid.n_bus + 2 * self._grid.n_line
         for violation in network.violations:
             findings.wrong(Rule.NETWORK, "the certificate", "no violation", violation)
         served = self._at_buses(self._leaf("essential_x_wh") + self._leaf("flexible_x_wh"))
         injected = self._at_buses(self._leaf("supply_x_wh")) - served
         stated = np.array(network.injection_wh, dtype=object)
         findings.columns(Rule.BUS_VECTOR, "bus", "dispatched - served in Wh", stated, injected)
-        vector = bus_vector_hash(self.bundle.certificate, injected.tolist())
-        findings.equal(Rule.BUS_VECTOR, "the bus vector hash", vector, self.header.bus_vector_hash)
+        vector, stated_hash = bus_vector_hash(packed, injected.tolist()), "the bus vector hash"
+        findings.equal(Rule.BUS_VECTOR, stated_hash, vector, self.bundle.header.bus_vector_hash)
         return certificate
 
     def _check_brackets(self, certificate: Certificate) -> None:
-        pi = np.array(certificate.pi, dtype=np.int64)[ints(self.context.contracts, "bus")]
+        price = self._at(np.array(certificate.pi, dtype=np.int64))
         for side in SIDES:
-            ramps = Ramps(
-                bus=self.context.contracts["bus"].astype(np.int32),
-                supply=np.full(len(pi), side == "supply"),
-                q_wh=self._leaf(f"{side}_q_wh"),
-                pa_ticks=self._leaf(f"{side}_pa_ticks"),
-                pb_ticks=np.maximum(
-                    self._leaf(f"{side}_pb_ticks"), self._leaf(f"{side}_pa_ticks") + 1
-                ),
-            )
-            low, high = brackets(ramps, pi)
+            q, pa, pb = (self._leaf(f"{side}_{n}") for n in ("q_wh", "pa_ticks", "pb_ticks"))
+            supply = np.full(len(q), side == "supply")
+            bus = self.context.contracts["bus"].astype(np.int32)
+            low, high = brackets(Ramps(bus, supply, q, pa, np.maximum(pb, pa + 1)), price)
             x = self._leaf(f"{side}_x_wh")
-            self.findings.checks += len(x)
+            self.findings.compared[Rule.BRACKET] += len(x)
             outside = np.flatnonzero((x < low) | (x > high))
             if outside.size:
                 who = int(outside[0])
-                self.findings.wrong(
-                    Rule.BRACKET,
-                    f"{side}_x_wh of participant {who}",
-                    f"{low[who]} to {high[who]}",
-                    x[who],
-                )
+                where, bounds = f"{side}_x_wh of participant {who}", f"{low[who]} to {high[who]}"
+                self.findings.wrong(Rule.BRACKET, where, bounds, x[who])
 
-    def _at_buses(self, column: Ints) -> Ints:
-        """Sums of a column over the participants of each bus."""
-        sums = np.zeros(self.context.grids[self.header.grid_version].n_bus, dtype=np.int64)
-        np.add.at(sums, ints(self.context.contracts, "bus"), column)
-        return sums
+    # ROOTS AND TOTALS
 
-    def _prices(self) -> Ints:
-        """The price of each bus."""
-        requested = self._at_buses(self._leaf("essential_q_wh") + self._leaf("flexible_q_wh"))
-        offered = self._at_buses(self._leaf("supply_q_wh"))
-        grid = self.context.grids[self.header.grid_version]
-        return bus_prices(self.context.policy, grid.holarchy, requested.tolist(), offered.tolist())
-
-    def _check_money(self) -> Payments:
-        leaf, findings = "allocation of participant", self.findings
-        price = self._prices()[ints(self.context.contracts, "bus")]
-        findings.columns(Rule.PRICE, leaf, "price_ticks", price, self._leaf("price_ticks"))
-        money = payments(
-            self.context.policy,
-            price,
-            self._asked("bid_ticks"),
-            self._leaf("essential_x_wh") + self._leaf("flexible_x_wh"),
-            self._leaf("supply_x_wh"),
-            ints(self.bundle.shares, "share_ppb"),
-        )
-        for rule, name in (
-            (Rule.PAYMENT, "energy_cost"),
-            (Rule.PAYMENT, "supply_pay"),
-            (Rule.POT, "pot_share"),
-            (Rule.SHORTFALL, "shortfall"),
-        ):
-            findings.columns(rule, leaf, name, getattr(money, name), self._leaf(name))
-        return money
-
-    def _check_state(self, money: Payments, corrected: Corrections) -> None:
-        leaf, findings, after = "state of participant", self.findings, self.bundle.state
-        memory, high, low = next_fairness(
-            self.context.policy,
-            self.state,
-            self._leaf("flexible_q_wh"),
-            self._leaf("flexible_x_wh"),
-        )
-        credit = ints(self.state, "credit") + money.supply_pay + money.pot_share
-        credit += corrected.imbalance_credit
-        debit = ints(self.state, "debit") + money.energy_cost + money.shortfall
-        debit += corrected.subscription + corrected.imbalance_debit
-        peak = np.maximum(ints(self.state, "peak"), credit - debit)
-        for name in _CONTRACT_FIELDS:
-            findings.columns(Rule.CONTRACT, leaf, name, self.state[name], after[name])
-        findings.columns(Rule.MEMORY, leaf, "memory_ppb", memory, ints(after, "memory_ppb"))
-        findings.columns(Rule.DEFICIT, leaf, "deficit_hi", high, after["deficit_hi"])
-        findings.columns(Rule.DEFICIT, leaf, "deficit_lo", low, after["deficit_lo"])
-        for name, column in (("credit", credit), ("debit", debit), ("peak", peak)):
-            findings.columns(Rule.BALANCE, leaf, name, column, ints(after, name))
-        owed = ints(after, "peak") + ints(after, "debit") - ints(after, "credit")
-        covered = owed <= self.inputs.collateral
-        findings.holds(
-            Rule.OVERDRAWN, leaf, "peak + debit - credit", covered, "at most the deposit", owed
-        )
-        salts = record_salts(self.bundle.salt_key, KIND_STATE, after["index"])
-        findings.columns(Rule.RANGE, leaf, "salt", salts, after["salt"])
-
-    def _buses(self, trees: BusTrees, certificate: Certificate) -> Table:
-        """The bus records that the leaves and the certificate give."""
-        n_bus = len(certificate.theta)
-        buses = np.zeros(n_bus, dtype=BUS)
-        buses["bus"] = np.arange(n_bus)
-        buses["depth"] = trees.layout.depth
-        buses["price_ticks"] = self._prices()
-        buses["theta"], buses["pi"] = certificate.theta, certificate.pi
-        for column, name in enumerate(SUMS.names or ()):
-            buses[name] = trees.sums[:, column]
-        buses["root"] = trees.roots.view("V32").ravel()
-        return buses
-
-    def _check_roots(self, upper: UpperTree) -> None:
-        n, bundle, header = len(self.state), self.bundle, self.header
+    def _check_plain_roots(self) -> None:
+        bundle = self.bundle
         for name, kind, table in (
             ("orders_root", KIND_ORDER, bundle.orders),
-            ("pre_state_root", KIND_STATE, self.state),
+            ("pre_state_root", KIND_STATE, self.before.state),
             ("state_root", KIND_STATE, bundle.state),
             ("contracts_root", KIND_CONTRACT, bundle.contracts),
             ("shares_root", KIND_SHARE, bundle.shares),
         ):
-            root = PlainTree.of_table(kind, table, n).root
-            self.findings.equal(Rule.ROOT, name, root, getattr(header, name))
-        self.findings.equal(Rule.ROOT, "allocation_root", upper.root, header.allocation_root)
+            root = PlainTree.of_table(kind, table, len(bundle.state)).root
+            self.findings.equal(Rule.ROOT, name, root, getattr(bundle.header, name))
+
+    def _check_sums(self, prices: Ints, certificate: Certificate) -> None:
+        """The allocation tree, over the bus records that the leaves and the certificate give."""
+        bundle, findings = self.bundle, self.findings
+        layout = self.context.layouts[bundle.header.grid_version]
+        trees = BusTrees.of(layout, bundle.allocation, bundle.salt_key)
+        buses = np.zeros(len(prices), dtype=BUS)
+        buses["bus"], buses["depth"] = np.arange(len(prices)), layout.depth
+        buses["price_ticks"] = prices
+        buses["theta"], buses["pi"] = certificate.theta, certificate.pi
+        for column, name in enumerate(SUMS.names or ()):
+            buses[name] = trees.sums[:, column]
+        buses["root"] = trees.roots.view("V32").ravel()
+        upper = UpperTree.of(layout, buses)
+        findings.equal(Rule.ROOT, "allocation_root", upper.root, bundle.header.allocation_root)
         for name, total in upper.sums.items():
             field = f"{name}_sum" if name in ("credit", "debit") else name
-            self.findings.equal(Rule.TOTALS, f"the total {field}", total, getattr(header, field))
+            stated = getattr(bundle.header, field)
+            findings.equal(Rule.TOTALS, f"the total {field}", total, stated)
 
     def _check_totals(self, money: Payments) -> None:
-        header, findings = self.header, self.findings
+        header, findings = self.bundle.header, self.findings
         findings.equal(Rule.TOTALS, "the pot", money.pot_total, header.pot)
         findings.equal(Rule.TOTALS, "the shortfall", money.shortfall_total, header.shortfall)
         findings.equal(Rule.TOTALS, "dispatched energy", header.served, header.dispatched)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from offchain.audit.history import GENESIS, ReadBundle
+from offchain.audit.genesis import GENESIS
+from offchain.audit.history import ReadBundle
 from offchain.audit.interval import open_bundle
 from offchain.audit.published import PublishedMarket
 from offchain.commitment.bundle import read_genesis

@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 
 from deploy.devnet import connect
-from offchain.audit.history import Verdict, audit_market
+from offchain.audit.history import audit_market
+from offchain.audit.verdict import Verdict
 from offchain.errors import InputError
 from oracle.bundles import BundleDirectory
 from oracle.challenge import Court, challenge_json, first_proof, print_challenge

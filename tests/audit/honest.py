@@ -9,8 +9,9 @@ import numpy as np
 from coincurve import PrivateKey
 
 from deploy.chain import development_key
-from offchain.audit.history import Verdict, audit_market
+from offchain.audit.history import audit_market
 from offchain.audit.published import CollateralChange, PostedHeader, PublishedMarket
+from offchain.audit.verdict import Verdict
 from offchain.clearing.program import Clearer
 from offchain.commitment.header import Header
 from offchain.keccak import keccak

@@ -17,7 +17,8 @@ from deploy import devnet
 from deploy.chain import Chain
 from deploy.contracts import artifact
 from offchain.audit.findings import Rule
-from offchain.audit.history import audit_genesis, audit_market
+from offchain.audit.genesis import audit_genesis
+from offchain.audit.history import audit_market
 from offchain.audit.published import CollateralChange, PublishedMarket
 from offchain.commitment.hashing import packed_rows
 from offchain.errors import InputError
@@ -29,6 +30,7 @@ from offchain.orders.table import Quantities, orders_from_columns
 from oracle.bundles import BundleDirectory
 from oracle.chain import Operator
 from oracle.demo import DemoRun
+from oracle.market_contracts import ForeignCodeError
 from oracle.reader import read_market
 from oracle.scenario import ScenarioConfig, draw_scenario
 from oracle.terminal import Reporter
@@ -129,6 +131,67 @@ def test_contracts_of_another_market_are_not_taken_for_a_ledger_s(market: Open) 
         InputError, match=r"names .* as its ledger, not .*; these contracts are not"
     ):
         read_market(chain, other.address)
+
+
+def with_immutable(chain: Chain, name: str, of: Contract, immutable: str, address: str) -> Contract:
+    """A contract's code as it is, but for one immutable value, put on the chain without its constructor."""
+    code = bytearray(chain.web3.eth.get_code(of.address))
+    for other, start, length in artifact(name).immutables:
+        if other == immutable:
+            code[start : start + length] = bytes.fromhex(address[2:]).rjust(length, b"\0")
+    init = f"61{len(code):04x}80600b6000396000f3"  # PUSH2 DUP1 PUSH1 PUSH1 CODECOPY PUSH1 RETURN
+    contract, _ = chain.deploy(name, [], init + code.hex())
+    return contract
+
+
+def test_the_code_that_a_court_borrows_is_held_to_the_published_one_too(market: Open) -> None:
+    """The proofs about meters run from another contract's code, with the court's right to void."""
+    chain, contracts = market.chain, market.run.contracts
+    token = contracts.token.address
+    court = with_immutable(chain, "FaultProofs", contracts.faults, "meterFaults", token)
+    ledger = with_immutable(chain, "ClearingLedger", contracts.ledger, "faults", court.address)
+    with pytest.raises(ForeignCodeError, match=f"no clearwatt MeterFaults at {token}"):
+        read_market(chain, ledger.address)
+
+
+def test_a_value_that_no_function_shows_is_held_to_the_ledger_too(market: Open) -> None:
+    """Every contract has the published code; the court takes another registry's word for the grid."""
+    chain, contracts = market.chain, market.run.contracts
+    token = contracts.token.address
+    court = with_immutable(chain, "FaultProofs", contracts.faults, "_registry", token)
+    ledger = with_immutable(chain, "ClearingLedger", contracts.ledger, "faults", court.address)
+    with pytest.raises(InputError, match=f"FaultProofs at {court.address} names .* as its"):
+        read_market(chain, ledger.address)
+
+
+def test_an_account_and_a_token_are_no_ledger(market: Open) -> None:
+    for address in (market.run.accounts[1].address, market.run.contracts.token.address):
+        with pytest.raises(InputError, match=f"no clearwatt ClearingLedger at {address}"):
+            read_market(market.chain, address)
+
+
+def test_the_escrow_s_books_add_up_to_what_it_holds(market: Open) -> None:
+    run, chain = market.run, market.chain
+    for number in (1, 2, 3):
+        run.clear(market.operator, number)
+    escrow = market.read().escrow
+    assert escrow is not None
+    assert escrow.final == 0
+    assert escrow.balance == sum(account.deposit for account in escrow.accounts.values())
+    claimed = run.claim_all()
+    read = market.read()
+    assert read.escrow is not None
+    assert read.escrow.final == 3
+    assert claimed > 0
+    assert sum(account.paid for account in read.escrow.accounts.values()) == claimed
+    assert read.escrow.balance == escrow.balance - claimed
+    *_, verdict = audit_market(read, run.out.read)
+    assert verdict.ok
+    assert verdict.compared[Rule.ESCROW] == len(read.owners) + 1
+    assert verdict.compared[Rule.CODE] == len(read.code) == 9
+    chain.transact(run.contracts.token.functions.mint(run.contracts.escrow.address, 1))
+    *_, verdict = audit_market(market.read(), run.out.read)
+    assert verdict.ok, "a gift is nobody's fault"
 
 
 def forward(chain: Chain, to: Contract, decoy: bytes, call: bytes) -> None:
