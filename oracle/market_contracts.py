@@ -27,6 +27,7 @@ _PLACES: Final = {
     "ForcedOrders": ("FaultProofs", "forced"),
     "NetworkVerifier": ("FaultProofs", "verifier"),
     "MeterFaults": ("FaultProofs", "meterFaults"),
+    "MarketTerms": ("ClearingLedger", "terms"),
 }
 """Who names each contract, and as what."""
 
@@ -46,6 +47,7 @@ _BINDINGS: Final = {
     "SettlementEscrow": {"ledger": "ClearingLedger"},
     "ForcedOrders": {"ledger": "ClearingLedger", "escrow": "SettlementEscrow"},
     "NetworkVerifier": {"registry": "GridRegistry"},
+    "MarketTerms": {"ledger": "ClearingLedger", "registry": "GridRegistry"},
 }
 """Which contract each immutable address of a contract must name."""
 

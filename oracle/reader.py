@@ -23,6 +23,7 @@ from offchain.audit.published import (
     PublishedMarket,
 )
 from offchain.commitment.header import Header
+from offchain.commitment.terms import Terms
 from offchain.errors import InputError
 from oracle.market_contracts import MarketContracts
 
@@ -36,6 +37,7 @@ _ESCROW_EVENTS: Final = (
     "Escaped",
 )
 _FORCED_EVENTS: Final = ("Filed",)
+_TERMS_EVENTS: Final = ("Amended", "PolicyPublished")
 
 _Place = tuple[int, int, int]
 """Where an event stands: block, transaction, log."""
@@ -65,7 +67,11 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     deposits = _Deposits(history.places)
     for name, arguments, log in _events(chain, escrow, _ESCROW_EVENTS, block):
         deposits.add(name, arguments, log)
-    versions = sorted({Header.unpack(header.payload).grid_version for header in headers})
+    amendments, policies = _amendments(chain, contracts.at["MarketTerms"], block)
+    versions = sorted(
+        {terms.grid_version for terms in amendments}
+        | {Header.unpack(header.payload).grid_version for header in headers}
+    )
     return PublishedMarket(
         domain=contracts.domain,
         policy_hash=bytes(ledger.functions.policyHash().call()),
@@ -87,7 +93,30 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
         grid_hashes={v: bytes(registry.functions.gridHash(v).call()) for v in versions},
         escrow=Escrow(final, balance, deposits.accounts) if final <= len(headers) else None,
         code=contracts.code,
+        amendments=amendments,
+        policies=policies,
     )
+
+
+def _amendments(
+    chain: Chain, terms: Contract, block: int
+) -> tuple[tuple[Terms, ...], dict[bytes, bytes]]:
+    """What was in force from an interval on at each change, and the policies that were announced, by hash."""
+    amendments, policies = [], {}
+    for name, arguments, _ in _events(chain, terms, _TERMS_EVENTS, block):
+        if name == "Amended":
+            amendments.append(
+                Terms(
+                    first=int(arguments["from"]),
+                    grid_version=int(arguments["gridVersion"]),
+                    policy_hash=bytes(arguments["policyHash"]),
+                    shares_root=bytes(arguments["sharesRoot"]),
+                    contracts_root=bytes(arguments["contractsRoot"]),
+                )
+            )
+        else:
+            policies[bytes(arguments["policyHash"])] = bytes(arguments["packed"])
+    return tuple(amendments), policies
 
 
 def _events(

@@ -81,10 +81,15 @@ contract TermsTest is Market {
         return postInterval(last);
     }
 
+    /// @dev The compiler takes block.timestamp for the same all through a test.
+    function _pass(uint256 time) private {
+        vm.warp(vm.getBlockTimestamp() + time);
+    }
+
     /// @dev Post intervals, each within its deadline, until a time.
     function _postUntil(uint256 time) private {
-        while (block.timestamp < time) {
-            vm.warp(block.timestamp + DEADLINE);
+        while (vm.getBlockTimestamp() < time) {
+            _pass(DEADLINE);
             _next();
         }
     }
@@ -194,8 +199,8 @@ contract TermsTest is Market {
         terms.tighten(version, 1000, signature);
         // back to the first grid by the long way; the old signature is of no use then
         _announceGrid(1, ledger.nextGate());
-        _postUntil(block.timestamp + TERMS_DELAY);
-        vm.warp(block.timestamp + WINDOW);
+        _postUntil(vm.getBlockTimestamp() + TERMS_DELAY);
+        _pass(WINDOW);
         terms.adopt(GRID);
         vm.expectRevert(IMarketTerms.Terms_NotSigned.selector);
         terms.tighten(version, 1000, signature);
@@ -226,7 +231,7 @@ contract TermsTest is Market {
         uint32 version = registry.registerGrid(_grid(4000, 5000, 900));
         bytes memory signature = _signed(version, 1000);
         _announceGrid(version, 3);
-        vm.warp(block.timestamp + TERMS_DELAY);
+        _pass(TERMS_DELAY);
         ledger.freeze();
         vm.expectRevert(IMarketTerms.Terms_IsFrozen.selector);
         terms.tighten(version, 1000, signature);
@@ -243,7 +248,7 @@ contract TermsTest is Market {
     function test_aLooserGridWaits() public {
         uint32 version = registry.registerGrid(_grid(5000, 5000, 1200));
         _announceGrid(version, 4);
-        uint256 due = block.timestamp + TERMS_DELAY;
+        uint256 due = vm.getBlockTimestamp() + TERMS_DELAY;
         vm.expectRevert(abi.encodeWithSelector(IMarketTerms.Terms_TooEarly.selector, due));
         terms.adopt(GRID);
         _postUntil(due - DEADLINE);
@@ -262,12 +267,12 @@ contract TermsTest is Market {
     function test_aChangeWaitsForItsGate() public {
         uint32 version = registry.registerGrid(_grid(5000, 5000, 1200));
         _announceGrid(version, 20);
-        _postUntil(block.timestamp + TERMS_DELAY);
+        _postUntil(vm.getBlockTimestamp() + TERMS_DELAY);
         uint32 gate = ledger.nextGate();
         vm.expectRevert(abi.encodeWithSelector(IMarketTerms.Terms_BeforeGate.selector, gate));
         terms.adopt(GRID);
         while (ledger.nextGate() < 20) {
-            vm.warp(block.timestamp + DEADLINE);
+            _pass(DEADLINE);
             _next();
         }
         assertEq(terms.adopt(GRID), 20);
@@ -276,18 +281,18 @@ contract TermsTest is Market {
     /// @dev Every header at the last moment, and the decision to leave a whole deadline after the announcement.
     function test_whoeverDislikesAChangeIsOutBeforeIt() public {
         _announceGrid(registry.registerGrid(_grid(5000, 5000, 1200)), 3);
-        uint256 due = block.timestamp + TERMS_DELAY;
-        vm.warp(block.timestamp + DEADLINE);
+        uint256 due = vm.getBlockTimestamp() + TERMS_DELAY;
+        _pass(DEADLINE);
         vm.prank(owner(A));
         escrow.announceWithdrawal(uint32(A), 1_000_000);
         uint32 released = ledger.nextGate();
         Posted memory p = _next();
         while (ledger.head() < released) {
-            vm.warp(block.timestamp + DEADLINE);
+            _pass(DEADLINE);
             p = _next();
         }
-        vm.warp(block.timestamp + WINDOW);
-        assertTrue(block.timestamp < due, "before the change can be adopted");
+        _pass(WINDOW);
+        assertTrue(vm.getBlockTimestamp() < due, "before the change can be adopted");
         withdraw(p.header, stateEvidence(last.post, A));
         assertEq(token.balanceOf(owner(A)), 1_000_000);
     }
@@ -297,12 +302,12 @@ contract TermsTest is Market {
         // headers come, but the third is not final yet
         _next();
         _next();
-        vm.warp(block.timestamp + DEADLINE);
-        vm.warp(block.timestamp + TERMS_DELAY);
+        _pass(DEADLINE);
+        _pass(TERMS_DELAY);
         _next();
         vm.expectRevert(abi.encodeWithSelector(IMarketTerms.Terms_StillLeaving.selector, 2));
         terms.adopt(GRID);
-        passWindow();
+        _pass(WINDOW);
         terms.adopt(GRID);
     }
 
@@ -360,7 +365,7 @@ contract TermsTest is Market {
         vm.prank(vm.addr(GRID_KEY));
         terms.cancel(GRID);
         assertEq(terms.announced(GRID).value, 0);
-        _postUntil(block.timestamp + TERMS_DELAY);
+        _postUntil(vm.getBlockTimestamp() + TERMS_DELAY);
         vm.expectRevert(IMarketTerms.Terms_NotAnnounced.selector);
         terms.adopt(GRID);
         vm.prank(vm.addr(GRID_KEY));
@@ -371,7 +376,7 @@ contract TermsTest is Market {
     function test_whatIsAdoptedIsNotCancelled() public {
         uint32 version = registry.registerGrid(_grid(5000, 5000, 1200));
         _announceGrid(version, 3);
-        _postUntil(block.timestamp + TERMS_DELAY);
+        _postUntil(vm.getBlockTimestamp() + TERMS_DELAY);
         uint32 from = terms.adopt(GRID);
         vm.prank(vm.addr(GRID_KEY));
         vm.expectRevert(IMarketTerms.Terms_NotAnnounced.selector);
@@ -382,7 +387,7 @@ contract TermsTest is Market {
     function test_announcingAgainStartsTheDelayAnew() public {
         uint32 version = registry.registerGrid(_grid(5000, 5000, 1200));
         _announceGrid(1, 3);
-        _postUntil(block.timestamp + TERMS_DELAY);
+        _postUntil(vm.getBlockTimestamp() + TERMS_DELAY);
         _announceGrid(version, ledger.nextGate());
         vm.expectPartialRevert(IMarketTerms.Terms_TooEarly.selector);
         terms.adopt(GRID);
@@ -390,7 +395,7 @@ contract TermsTest is Market {
 
     function test_tighteningVoidsWhatWasAnnouncedForTheGrid() public {
         _announceGrid(registry.registerGrid(_grid(5000, 5000, 1200)), 3);
-        _postUntil(block.timestamp + TERMS_DELAY);
+        _postUntil(vm.getBlockTimestamp() + TERMS_DELAY);
         _tighten(_grid(5000, 5000, 400));
         vm.expectRevert(IMarketTerms.Terms_NotAnnounced.selector);
         terms.adopt(GRID);
@@ -409,7 +414,7 @@ contract TermsTest is Market {
         bytes memory p = _policyWith(62, abi.encodePacked(uint32(10_000)));
         vm.prank(vm.addr(MARKET_KEY));
         terms.announcePolicy(packedPolicy(), p, 3);
-        _postUntil(block.timestamp + TERMS_DELAY);
+        _postUntil(vm.getBlockTimestamp() + TERMS_DELAY);
         uint32 from = terms.adopt(POLICY);
         bytes32 hash = keccak256(bytes.concat(hex"0a", p));
         (, bytes32 inForce,,) = terms.latest();
@@ -557,7 +562,7 @@ contract TermsTest is Market {
     function test_aParticipantMovesWithItsSignature() public {
         (IMarketTerms.ContractChange[] memory changes, bytes32 root) = _move();
         assertEq(terms.announceContracts(changes, 5, _cosigned(root)), root);
-        _postUntil(block.timestamp + TERMS_DELAY);
+        _postUntil(vm.getBlockTimestamp() + TERMS_DELAY);
         terms.adopt(CONTRACTS);
         (,,, bytes32 inForce) = terms.latest();
         assertEq(inForce, root);

@@ -105,7 +105,11 @@ class IntervalRules:
         )
         self._check_readings()
         corrected = corrections(
-            self.context.policy, self.before.state, self.before.measured, bundle.readings, money
+            self.before.measured_policy or self.context.policy,
+            self.before.state,
+            self.before.measured,
+            bundle.readings,
+            money,
         )
         allocation = self._allocation(prices, money, corrected)
         self._compare(ALLOCATION_RULES, "allocation", allocation, bundle.allocation)
