@@ -88,20 +88,42 @@ def energies(orders: Orders, price: Int64Array, offset: FloatArray) -> Int64Arra
 
 
 @compiled
-def to_ramp(orders: Orders, island: Int64Array, which: int, price: Int64Array, up: bool) -> float:
-    """The change of an island's price that brings the nearest order in that direction on its ramp."""
+def to_ramp(orders: Orders, price: Int64Array, direction: FloatArray) -> float:
+    """How far prices can move together until the nearest order in their way is half way up its ramp.
+
+    Args:
+        orders: see `respond`.
+        price: int64[n], 2^-16 tick.
+        direction: float64[n], by how much each moves for one unit of the way.
+
+    Returns:
+        The way; infinite if there is no such order.
+    """
     start, _, q, bottom, width = orders
     nearest = np.inf
     for bus in range(len(price)):
-        if island[bus] == which:
-            for i in range(start[bus], start[bus + 1]):
-                if q[i] > 0:
-                    away = bottom[i] - price[bus] if up else price[bus] - bottom[i] - width[i]
-                    if away >= 0:
-                        nearest = min(nearest, away + 0.5 * width[i])
-    if nearest == np.inf:
-        return 0.0
-    return nearest if up else -nearest
+        if direction[bus] == 0.0:
+            continue
+        for i in range(start[bus], start[bus + 1]):
+            if q[i] > 0:
+                up = direction[bus] > 0.0
+                away = bottom[i] - price[bus] if up else price[bus] - bottom[i] - width[i]
+                if away >= -1:
+                    nearest = min(nearest, (away + 0.5 * width[i]) / abs(direction[bus]))
+    return nearest
+
+
+@compiled
+def at_an_end(orders: Orders, price: Int64Array) -> BoolArray:
+    """Buses whose price is where an order enters or leaves its ramp, to one unit; bool[n]."""
+    start, _, q, bottom, width = orders
+    out = np.zeros(len(price), dtype=np.bool_)
+    for bus in range(len(price)):
+        for i in range(start[bus], start[bus + 1]):
+            distance = price[bus] - bottom[i]
+            if q[i] > 0 and (abs(distance) <= 1 or abs(distance - width[i]) <= 1):
+                out[bus] = True
+    return out
 
 
 @compiled

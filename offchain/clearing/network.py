@@ -16,6 +16,9 @@ Int64Array = npt.NDArray[np.int64]
 
 #: Transfer distribution factors kept at most, in numbers.
 _ROWS_KEPT = 1 << 24
+#: What capacities are parted by at most, Wh.
+_PART_WH = 0.25
+_GOLDEN_SECTION = 0.6180339887498949
 
 
 class Network:
@@ -28,6 +31,7 @@ class Network:
         scale_bits: ``b * angle`` is in 2^-scale_bits Wh.
         weight: float64[m], Wh per unit of angle.
         capacity: float64[m], Wh: limit minus margin.
+        parted_capacity: float64[m], Wh, less by a part of a Wh that is another for every line.
         island: int64[n].
         n_island: number of islands.
         reference: bool[n], the first bus of every island.
@@ -42,6 +46,9 @@ class Network:
         self.scale_bits = int(grid.shift) + FLOW_FRACTION_BITS
         self.weight = np.ldexp(self.b.astype(np.float64), -self.scale_bits)
         self.capacity = np.maximum(grid.limit_wh - grid.margin_wh, 0).astype(np.float64)
+        # Multiples of the golden section lie as far apart as any do.
+        part = _PART_WH * (np.arange(1, grid.n_line + 1) * _GOLDEN_SECTION % 1.0)
+        self.parted_capacity = np.where(self.capacity > 0, self.capacity - part, 0.0)
         self.island = islands(grid.n_bus, grid.line_from, grid.line_to).astype(np.int64)
         self.n_island = int(self.island.max()) + 1
         self.reference = np.zeros(grid.n_bus, dtype=np.bool_)

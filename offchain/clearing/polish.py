@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.clearing.compiled import compiled
-from offchain.clearing.exact import Orders, energies, level, respond, to_ramp
+from offchain.clearing.exact import Orders, at_an_end, energies, level, respond, to_ramp
 from offchain.clearing.network import Network
 from offchain.clearing.rounding import select
 from offchain.clearing.sparse import back_solve
@@ -29,76 +29,81 @@ BoolArray = npt.NDArray[np.bool_]
 Factor = tuple[Int64Array, Int64Array, Int64Array, FloatArray, FloatArray]
 Lines = tuple[Int64Array, Int64Array, Int64Array, FloatArray, FloatArray]
 
-_MAX_STEPS: Final = 40
+_MAX_STEPS: Final = 100
 _MAX_SEARCH: Final = 40
-#: Wh that may be missing where nothing can move.
+#: Steps on the same pieces of all ramps after which rounding is what is left.
+_MAX_REPEATS: Final = 3
+#: Wh that may be missing at the end, and Wh that count as nothing.
 _UNMET_WH: Final = 1e-3
+_EXACT_WH: Final = 1e-6
 #: 2^-16 tick beyond which a price is no price.
 _FAR: Final = 2.0**52
-#: The part of all energy that sums of floating-point numbers may miss.
+#: The part of all energy that sums of floating-point numbers may miss, and the least that they do, Wh.
 _NOISE: Final = 1e-15
+_TINY_WH: Final = 1e-11
 #: Sums of integers are trusted below this, a quarter of what int64 holds.
 _WRAPS: Final = 2.0**61
-#: A part in another line's price below which there is none.
-_NO_SHARE: Final = 1e-7
 #: A pivot this much smaller than its diagonal belongs to a line that depends on others.
-_DEPENDENT: Final = 1e-9
+_DEPENDENT: Final = 1e-12
 
 
 @dataclass(frozen=True)
 class Polished:
-    """Prices and energies on one set of full lines.
+    """Prices and energies on one set of lines.
 
     Attributes:
         price: int64[n], nodal prices in 2^-16 tick.
         mu: int64[m], line prices in 2^-16 tick.
         energy: int64[k], allocations in 2^-20 Wh, in the order of the table.
         flow_wh: float64[m], line flows, Wh.
-        dependent: bool[w], the full lines that bind nothing that lines before them do not bind.
-        lean_mu: float64[m], line prices in ticks after dependent lines and those they depend on have
-            traded prices until one of them has none.
+        shared: bool[m], lines whose price might be another, because some that are full depend on each other or
+            an order is just where its ramp ends.
     """
 
     price: Int64Array
     mu: Int64Array
     energy: Int64Array
     flow_wh: FloatArray
-    dependent: BoolArray
-    lean_mu: FloatArray
+    shared: BoolArray
 
 
 def polish(
-    network: Network, table: Table, lines: list[int], pi: FloatArray, mu: FloatArray
+    network: Network,
+    table: Table,
+    lines: list[int],
+    pi: FloatArray,
+    mu: FloatArray,
+    capacity_wh: FloatArray,
 ) -> Polished | None:
-    """Solve the conditions of optimality with exactly the given lines full.
+    """Solve the conditions of optimality for a grid on which no line but the given ones has a limit.
 
     Args:
         network: the grid.
         table: the orders.
-        lines: ascending, full in the direction of their price.
+        lines: ascending, limited in the direction of their price.
         pi: float64[n], approximate nodal prices, ticks.
         mu: float64[m], approximate line prices, ticks.
+        capacity_wh: float64[m], what the lines may carry, Wh.
 
     Returns:
         The solution, or None if the start was too far off.
     """
-    full = np.array(lines, dtype=np.int64)
-    price, line_price, energy, flow, dependent, lean, settled = _polish(
+    price, line_price, energy, flow, shared, settled = _polish(
         (table.start, table.supply, table.q, table.bottom, table.width),
-        (network.line_from, network.line_to, network.b, network.weight, network.capacity),
+        (network.line_from, network.line_to, network.b, network.weight, capacity_wh),
         network.factor,
         network.scale_bits,
         network.island,
         network.n_island,
         network.reference,
-        full,
+        np.array(lines, dtype=np.int64),
         network.rows(lines),
         pi,
         mu,
     )
     if not settled:
         return None
-    return Polished(price, line_price, energy, flow, dependent, lean)
+    return Polished(price, line_price, energy, flow, shared)
 
 
 @compiled
@@ -114,7 +119,7 @@ def _polish(
     rows: FloatArray,
     pi: FloatArray,
     approximate: FloatArray,
-) -> tuple[Int64Array, Int64Array, Int64Array, FloatArray, BoolArray, FloatArray, bool]:
+) -> tuple[Int64Array, Int64Array, Int64Array, FloatArray, BoolArray, bool]:
     order, column_start, column, value, diagonal = factor
     line_from, line_to, b, weight, capacity = lines
     n = len(pi)
@@ -129,15 +134,19 @@ def _polish(
         if approximate[line] < 0.0:
             sign[i] = -1.0
     price, start_ok = _consistent_prices(lines, factor, island, n_island, mu, pi)
-    # Beside the integers: island prices, then full lines' prices, in 2^-16 tick.
+    # Beside the integers: island prices, then lines' prices, in 2^-16 tick.
     fraction = np.zeros(n_island + w)
     trial = np.zeros(n_island + w)
     offset = np.zeros(n)
     injection = np.empty(n)
     slope = np.empty(n)
-    dependent = np.zeros(w, dtype=np.bool_)
+    # A line's price is never below zero in its direction; lines without one are left alone unless too full.
+    total = np.empty(w)
+    dropped = np.zeros(n_island + w, dtype=np.bool_)
+    shared = np.zeros(m, dtype=np.bool_)
     flow = np.zeros(m)
     settled = False
+    repeats = 0
     for _ in range(_MAX_STEPS if start_ok else 0):
         # Where stationarity puts the prices, exactly, for these line prices.
         scaled = _stationarity(lines, price, mu)
@@ -147,19 +156,29 @@ def _polish(
         _spread(fraction, island, n_island, rows, sign, shift, offset)
         pieces = respond(orders, price, offset, injection, slope)
         right = _missing(injection, island, n_island, rows, sign, full, capacity)
-        step, dropped = _solve(_curvature(slope, island, n_island, rows, sign), right)
+        exact = _EXACT_WH + 10.0 * _NOISE * _size(injection)
         for i in range(w):
-            dependent[i] = dropped[n_island + i]
-        for i in range(n_island):
-            if dropped[i] and abs(right[i]) > _UNMET_WH:
-                step[i] = to_ramp(orders, island, i, price, right[i] > 0.0)
+            total[i] = sign[i] * mu[full[i]] + fraction[n_island + i]
+        curvature = _curvature(slope, island, n_island, rows, sign)
+        step, dropped, flat = _direction(curvature, right, total, n_island, exact)
+        if flat >= 0:
+            # Nothing bends this way: as far as it takes until something does.
+            _spread(step, island, n_island, rows, sign, np.zeros(n), offset)
+            far = min(to_ramp(orders, price, offset), _FAR)
+            for i in range(n_island + w):
+                step[i] *= far
         # The dual is convex: along the step its slope rises from -promised towards zero and beyond.
         promised = 0.0
+        top = 1.0
+        stops = -1
         for i in range(n_island + w):
             promised += right[i] * step[i]
-        t = 1.0
+            if i >= n_island and total[i - n_island] + top * step[i] < 0.0:
+                top = total[i - n_island] / -step[i]
+                stops = i - n_island
+        t = top
         low = 0.0
-        high = 1.0
+        high = top
         at_low = -promised
         there = 0
         unmet = np.inf
@@ -172,14 +191,14 @@ def _polish(
             here = 0.0
             for i in range(n_island + w):
                 here -= right[i] * step[i]
-            # Dependent lines cannot be met by themselves.
+            # What nothing bends towards cannot be met.
             unmet = 0.0
             for i in range(n_island + w):
-                if i < n_island or not dropped[i]:
+                if not dropped[i]:
                     unmet = max(unmet, abs(right[i]))
-            if unmet <= _NOISE * _size(injection):
+            if unmet <= _TINY_WH + _NOISE * _size(injection):
                 break
-            if here <= 0.1 * promised and (t == 1.0 or here >= -0.1 * promised):
+            if here <= 0.1 * promised and (t == top or here >= -0.1 * promised):
                 break
             if here > 0.0:
                 high = t
@@ -193,13 +212,22 @@ def _polish(
         largest = _peak(offset)
         if not largest < _FAR:
             break
-        if t == 1.0 and largest < 1.0 and unmet <= _UNMET_WH and there == pieces:
-            settled = True
-            break
+        stopped = stops >= 0 and t == top
+        if not stopped and flat < 0 and t == 1.0 and largest < 1.0 and there == pieces:
+            repeats += 1
+            settled = unmet <= (exact if repeats < _MAX_REPEATS else _UNMET_WH)
+            for i in range(w):
+                miss = right[n_island + i]
+                settled = settled and miss <= _UNMET_WH and (total[i] <= 0.0 or miss >= -_UNMET_WH)
+            if settled:
+                break
         for i in range(w):
             moved = np.rint(fraction[n_island + i])
             mu[full[i]] += np.int64(sign[i] * moved)
             fraction[n_island + i] -= moved
+        if stopped:
+            mu[full[stops]] = 0
+            fraction[n_island + stops] = 0.0
         for bus in range(n):
             moved = np.rint(offset[bus])
             price[bus] += np.int64(moved)
@@ -215,69 +243,97 @@ def _polish(
             price[bus] += np.int64(np.rint(offset[bus]))
         for i in range(w):
             mu[full[i]] += np.int64(np.rint(sign[i] * fraction[n_island + i]))
-        level(orders, island, n_island, line_from, full, slope, price)
-    lean = mu / unit
-    if settled and dependent.any():
-        matrix = _curvature(slope, island, n_island, rows, sign)
-        for i in range(w):
-            if dependent[i]:
-                _exchange(matrix, n_island, dependent, i, right[n_island + i], full, sign, lean)
-    return price, mu, energy, flow, dependent, lean, settled
+            shared[full[i]] = dropped[n_island + i] and mu[full[i]] != 0
+        ends = at_an_end(orders, price)
+        for bus in range(n):
+            if ends[bus]:
+                for i in range(w):
+                    if island[line_from[full[i]]] == island[bus] and mu[full[i]] != 0:
+                        shared[full[i]] = True
+        level(orders, island, n_island, line_from, np.flatnonzero(mu), slope, price)
+    return price, mu, energy, flow, shared, settled
 
 
 @compiled
-def _exchange(
-    matrix: FloatArray,
-    n_island: int,
-    dependent: BoolArray,
-    which: int,
-    excess: float,
-    full: Int64Array,
-    sign: FloatArray,
-    lean: FloatArray,
-) -> None:
-    """Let a dependent line and those it depends on trade their prices until one of them has none.
+def _direction(
+    curvature: FloatArray, right: FloatArray, total: FloatArray, n_island: int, exact: float
+) -> tuple[FloatArray, BoolArray, int]:
+    """Where island and line prices go next.
 
-    The trade leaves every price at which an order is on its ramp unchanged. Where the line carries
-    too much its own price grows; otherwise it goes to zero. Whichever price reaches zero first ends it.
+    Newton's step, with lines left out that have no price and would not get one. Where the dual is flat
+    but not level, along which nothing answers, the way down there instead.
 
     Args:
-        matrix: float64[s, s], the lower triangle of `_curvature`.
-        n_island: its first rows.
-        dependent: bool[w].
-        which: the dependent line, an index into ``full``.
-        excess: Wh it carries beyond its capacity.
-        full: int64[w].
-        sign: float64[w].
-        lean: float64[m], line prices in ticks, changed.
+        curvature: float64[s, s], the lower triangle of `_curvature`.
+        right: float64[s], Wh that are missing.
+        total: float64[w], line prices in the direction of their line.
+        n_island: the first rows.
+        exact: Wh that count as nothing.
+
+    Returns:
+        The step, which variables nothing answers, and the variable that leads down where it is flat, -1
+        for none.
     """
-    size = len(matrix)
-    kept = matrix.copy()
-    right = np.zeros(size)
-    row = n_island + which
+    size = len(right)
+    w = len(total)
+    out = np.zeros(w, dtype=np.bool_)
+    for i in range(w):
+        out[i] = total[i] <= 0.0 and right[n_island + i] <= exact
+    step = np.zeros(size)
+    dropped = np.zeros(size, dtype=np.bool_)
+    flat = -1
+    for _ in range(w + 1):
+        matrix = curvature.copy()
+        for i in range(w):
+            if out[i]:
+                matrix[n_island + i, n_island + i] = 0.0
+        step, dropped = _solve(matrix, right)
+        unmet = 0.0
+        for i in range(size):
+            if not dropped[i]:
+                unmet = max(unmet, abs(right[i]))
+        flat = -1
+        if unmet <= _UNMET_WH:
+            for i in range(size):
+                if dropped[i] and flat < 0 and (i < n_island or not out[i - n_island]):
+                    way, down = _flat_way(curvature, right, dropped, i)
+                    priced = i < n_island or total[i - n_island] > 0.0
+                    if down > exact or (priced and down < -exact):
+                        flat = i
+                        for j in range(size):
+                            step[j] = np.copysign(1.0, down) * way[j]
+        turned = False
+        for i in range(w):
+            if not out[i] and total[i] <= 0.0 and step[n_island + i] < 0.0:
+                out[i] = True
+                turned = True
+        if not turned:
+            break
+    return step, dropped, flat
+
+
+@compiled
+def _flat_way(
+    curvature: FloatArray, right: FloatArray, dropped: BoolArray, which: int
+) -> tuple[FloatArray, float]:
+    """One unit more of what nothing answers, and of the others what keeps every price at which anything would.
+
+    Returns:
+        The way, float64[s], and how fast the dual falls on it, Wh.
+    """
+    size = len(right)
+    kept = curvature.copy()
+    column = np.zeros(size)
     for j in range(size):
-        right[j] = matrix[max(j, row), min(j, row)]
-    for i in range(len(dependent)):
-        if dependent[i]:
-            kept[n_island + i, n_island + i] = 0.0
-    share, _ = _solve(kept, right)
-    # One unit more on the dependent line is `share` less on the others.
-    grows = excess > _UNMET_WH
-    amount = np.inf if grows else abs(lean[full[which]])
-    leaves = -1 if grows else which
-    for i in range(len(dependent)):
-        fall = share[n_island + i] if grows else -share[n_island + i]
-        if not dependent[i] and fall > _NO_SHARE and abs(lean[full[i]]) / fall < amount:
-            amount = abs(lean[full[i]]) / fall
-            leaves = i
-    if leaves < 0:
-        return
-    change = amount if grows else -amount
-    lean[full[which]] += sign[which] * change
-    for i in range(len(dependent)):
-        if not dependent[i]:
-            lean[full[i]] -= sign[i] * share[n_island + i] * change
-    lean[full[leaves]] = 0.0
+        column[j] = -curvature[max(which, j), min(which, j)]
+        if dropped[j]:
+            kept[j, j] = 0.0
+    way, _ = _solve(kept, column)
+    way[which] = 1.0
+    down = 0.0
+    for j in range(size):
+        down += way[j] * right[j]
+    return way, down
 
 
 @compiled

@@ -158,7 +158,7 @@ class Clearer:
     def _on_tree(self, places: tree.Tree, table: Table) -> _Solution:
         found = tree.solve(places, self._network, table)
         if found is None:
-            raise ClearingError("clearing: a zone of the tree has nobody to balance it")
+            raise ClearingError("clearing: several prices would do on the tree")
         return _Solution("tree", found.iterations, found.price, found.mu, found.energy)
 
     def distribution_factors(self, lines: tuple[int, ...]) -> FloatArray:
@@ -201,12 +201,19 @@ class Clearer:
         return Clearing(x_wh, injection, certificate, report)
 
     def _settle(self, table: Table, start: interior.Approximation, engine: str) -> _Solution:
-        """Polish, putting the set of full lines right until it holds and none of it is spare."""
+        """Polish, adding lines until none is too full.
+
+        Lines that are full by coincidence may share their prices in more ways than one. Then, and only
+        then, every line's capacity is taken another part of a Wh smaller, and there is one way.
+        """
         pi, mu = start.pi, start.mu
-        lines = np.flatnonzero(start.binding).tolist()
+        limited = start.binding
+        capacity = self._network.capacity
         candidates: list[tuple[float, _Solution]] = []
         for _ in range(_MAX_REVISIONS):
-            solution = polish(self._network, table, lines, pi, mu)
+            solution = polish(
+                self._network, table, np.flatnonzero(limited).tolist(), pi, mu, capacity
+            )
             if solution is None:
                 raise _UnsettledError(
                     "clearing: the approximate prices are too far off to polish", candidates
@@ -214,20 +221,21 @@ class Clearer:
             found = _Solution(
                 engine, start.iterations, solution.price, solution.mu, solution.energy
             )
-            turned = set(np.flatnonzero(np.sign(solution.mu) * np.sign(mu) < 0).tolist())
-            overload = np.abs(solution.flow_wh) - self._network.capacity
+            overload = np.abs(solution.flow_wh) - capacity
             candidates.append((float(overload.max(initial=0.0)), found))
-            over = set(np.flatnonzero(overload > _OVERLOAD_WH).tolist()) - set(lines)
-            pi = np.ldexp(solution.price.astype(np.float64), -PRICE_FRACTION_BITS)
-            mu = np.ldexp(solution.mu.astype(np.float64), -PRICE_FRACTION_BITS)
-            if turned or over:
-                lines = sorted((set(lines) - turned) | over)
-                for line in over:
-                    # No price yet, but a direction.
-                    mu[line] = np.copysign(_NO_PRICE, solution.flow_wh[line])
-            elif solution.dependent.any():
-                mu = solution.lean_mu
-                lines = [line for line in lines if mu[line] != 0]
+            priced = solution.mu != 0
+            full = (overload > -_OVERLOAD_WH) & (capacity > 0)
+            over = (overload > _OVERLOAD_WH) & ~priced
+            by_chance = full & (solution.shared | ~priced)
+            if over.any():
+                limited = priced | over
+            elif by_chance.any() and capacity is self._network.capacity:
+                limited = priced | full
+                capacity = self._network.parted_capacity
             else:
                 return found
+            pi = np.ldexp(solution.price.astype(np.float64), -PRICE_FRACTION_BITS)
+            mu = np.ldexp(solution.mu.astype(np.float64), -PRICE_FRACTION_BITS)
+            # No price yet, but a direction.
+            mu = np.where(limited & ~priced, np.copysign(_NO_PRICE, solution.flow_wh), mu)
         raise _UnsettledError("clearing: the full lines do not settle", candidates)

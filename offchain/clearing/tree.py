@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.clearing.compiled import compiled
-from offchain.clearing.exact import Orders, energies, level, respond
+from offchain.clearing.exact import Orders, at_an_end, energies, level, respond
 from offchain.clearing.network import Network
 from offchain.clearing.table import Table
 
@@ -117,7 +117,8 @@ def solve(tree: Tree, network: Network, table: Table) -> TreeClearing | None:
         table: the orders.
 
     Returns:
-        The clearing, or None where a zone has nobody on a ramp to balance it.
+        The clearing, or None where prices are not unique: a line is full by coincidence, or nobody in a zone
+        is on a ramp.
     """
     price, mu, energy, steps, settled = _solve(
         (table.start, table.supply, table.q, table.bottom, table.width),
@@ -165,6 +166,7 @@ def _solve(
     waiting = np.empty(n, dtype=np.int64)
     count = 0
     zones = 0
+    by_chance = False
     evaluations = 0
     for place in range(n):
         if parent[place] < 0:
@@ -206,7 +208,9 @@ def _solve(
         zone[top] = zones
         place = top + 1
         while place < end[top]:
-            if abs(surplus[place]) > capacity[place]:
+            spare = capacity[place] - abs(surplus[place])
+            by_chance = by_chance or (abs(spare) <= 2.0 * _CLOSE_WH and capacity[place] > 0)
+            if spare < 0.0:
                 target[place] = capacity[place] if surplus[place] > 0.0 else -capacity[place]
                 waiting[count] = place
                 count += 1
@@ -219,6 +223,18 @@ def _solve(
     price_of, beside, energy, rise, settled = _put_right(
         orders, places, zone, zones, height, target
     )
+    # A price next to a full line is unique where an order answers to it and is not just where its ramp ends.
+    answers = np.zeros(zones, dtype=np.bool_)
+    ends = at_an_end(orders, price_of)
+    for place in range(n):
+        if rise[bus[place]] > 0.0:
+            answers[zone[place]] = True
+    for place in range(n):
+        if ends[bus[place]]:
+            answers[zone[place]] = False
+    for place in range(n):
+        if target[place] != 0:
+            by_chance = by_chance or not (answers[zone[place]] and answers[zone[parent[place]]])
     island, n_island, line_from = islands
     mu = np.zeros(len(line_from), dtype=np.int64)
     for place in range(n):
@@ -231,7 +247,7 @@ def _solve(
     for i in range(n):
         price_of[i] += np.int64(np.rint(beside[i]))
     level(orders, island, n_island, line_from, line[target != 0], rise, price_of)
-    return price_of, mu, energy, evaluations, settled
+    return price_of, mu, energy, evaluations, settled and not by_chance
 
 
 @compiled

@@ -48,7 +48,12 @@ class Feasible:
         )  # fmt: skip
         start = interior.solve(self._network, ramps, 1e-11)
         found = polish(
-            self._network, ramps, np.flatnonzero(start.binding).tolist(), start.pi, start.mu
+            self._network,
+            ramps,
+            np.flatnonzero(start.binding).tolist(),
+            start.pi,
+            start.mu,
+            self._network.capacity,
         )
         assert found is not None
         out = np.empty(len(q))

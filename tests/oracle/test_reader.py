@@ -139,7 +139,7 @@ def with_immutable(chain: Chain, name: str, of: Contract, immutable: str, addres
     for other, start, length in artifact(name).immutables:
         if other == immutable:
             code[start : start + length] = bytes.fromhex(address[2:]).rjust(length, b"\0")
-    init = f"61{len(code):04x}80600b6000396000f3"  # PUSH2 DUP1 PUSH1 PUSH1 CODECOPY PUSH1 RETURN
+    init = f"61{len(code):04x}80600c6000396000f3"  # PUSH2 DUP1 PUSH1 PUSH1 CODECOPY PUSH1 RETURN
     contract, _ = chain.deploy(name, [], init + code.hex())
     return contract
 
