@@ -62,7 +62,9 @@ class InForce:
         """
         header, terms = bundle.header, self.terms(interval)
         if not self._market.on_chain:
-            _require_unchanged(terms, header.grid_version, header.policy_hash, header.contracts_root)
+            _require_unchanged(
+                terms, header.grid_version, header.policy_hash, header.contracts_root
+            )
         if terms == self._opened.terms:
             return self._opened
         key = terms.grid_version.to_bytes(4, "big") + terms.hash()
@@ -103,11 +105,19 @@ def _contracts(root: bytes, contracts: Table, buses: int) -> Table:
         raise InputError("its bundle has other contracts than those in force; fetch it again")
     order = np.lexsort((contracts["slot"], contracts["bus"]))
     places = list(
-        zip(ints(contracts, "bus")[order].tolist(), ints(contracts, "slot")[order].tolist(), strict=True)
+        zip(
+            ints(contracts, "bus")[order].tolist(),
+            ints(contracts, "slot")[order].tolist(),
+            strict=True,
+        )
     )
     first = places[0][1] == 0 and places[-1][0] < buses
-    steps = (slot == (last[1] + 1 if bus == last[0] else 0) for last, (bus, slot) in pairwise(places))
-    if not np.array_equal(contracts["index"], np.arange(len(contracts))) or not (first and all(steps)):
+    steps = (
+        slot == (last[1] + 1 if bus == last[0] else 0) for last, (bus, slot) in pairwise(places)
+    )
+    if not np.array_equal(contracts["index"], np.arange(len(contracts))) or not (
+        first and all(steps)
+    ):
         raise InputError(
             "the contracts in force leave a slot of a bus empty or fill it twice; no header can be right by them"
         )

@@ -1,4 +1,4 @@
-"""What is in force in each interval: the grid, the policy, the shares and the contracts (docs/protocol.md, section 9)."""
+"""What is in force in each interval: grid, policy, shares and contracts (docs/protocol.md, section 9)."""
 
 from __future__ import annotations
 

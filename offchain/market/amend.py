@@ -65,9 +65,7 @@ def amend(
             policy=policy or market.policy,
             shares=market.shares if shares is None else shares,
             contracts=places,
-            shape=market.shape
-            if grid is None and contracts is None
-            else Shape.of(wires, places),
+            shape=market.shape if grid is None and contracts is None else Shape.of(wires, places),
         ),
         grid_version=state.grid_version if grid_version is None else grid_version,
         shares_tree=state.shares_tree

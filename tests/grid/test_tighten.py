@@ -59,9 +59,12 @@ def test_a_line_that_closes_no_loop_can_be_taken_out() -> None:
         assert (cut.theta_box == 0).sum() == 1 + len(without), "an island more has a reference more"
         assert loosened(grid, cut) is None
         # the margins that were registered are still enough
-        needed = 2 * DcNetwork(
-            cut.n_bus, cut.line_from, cut.line_to, cut.b.astype(np.float64)
-        ).distribution_sums()
+        needed = (
+            2
+            * DcNetwork(
+                cut.n_bus, cut.line_from, cut.line_to, cut.b.astype(np.float64)
+            ).distribution_sums()
+        )
         assert np.all(cut.margin_wh >= np.ceil(needed - 1e-6) + 2)
     assert cut.line_names == ("line 0", "line 1", "line 2")
 
@@ -152,7 +155,10 @@ def test_what_is_no_tightening_is_told_with_the_reason() -> None:
         (triangle(), "buses or the unit of angles differ"),
         (_like(grid, b=grid.b + np.array([1, 0, 0, 0, 0])), "line 0 is not, in this order"),
         (_like(grid, margin_wh=grid.margin_wh + 1), "line 0 is not, in this order"),
-        (_like(grid, limit_wh=grid.limit_wh + np.array([0, 0, 0, 0, 1])), "limit of line 4 is above"),
+        (
+            _like(grid, limit_wh=grid.limit_wh + np.array([0, 0, 0, 0, 1])),
+            "limit of line 4 is above",
+        ),
     ):
         assert reason in str(loosened(grid, other))
 
