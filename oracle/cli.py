@@ -65,6 +65,7 @@ cli = LazyGroup(
         "bill": "oracle.commands.bill:bill_command",
         "challenge": "oracle.commands.challenge:challenge",
         "deploy": "oracle.commands.deploy:deploy",
+        "terms": "oracle.commands.terms:terms",
         "drill": "oracle.commands.drill:drill",
         "fsck": "oracle.commands.fsck:fsck",
         "bundle": "oracle.commands.bundle:bundle",

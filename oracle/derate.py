@@ -102,7 +102,7 @@ class DeratedRun(DemoRun):
     def _tighten(self) -> None:
         office, derated = self._office(), self._grids["derated"]
         self.chain.transfer(self._operator.address, _OPERATOR_WEI)
-        version = office.register(derated)
+        version = office.registered(derated)
         message = office.tightening_message(derated.hash(), ENDLESS)
         first = office.tighten(version, ENDLESS, sign_message(message, self._operator))
         self._change(first, "derated", version)

@@ -33,13 +33,31 @@ def tighten(grid: Grid, limit_wh: Mapping[int, int], without: Collection[int] = 
     for line in (*limit_wh, *without):
         if not 0 <= line < grid.n_line:
             raise InputError(f"line: {line} is not one of 0 ... {grid.n_line - 1}")
-    limits = grid.limit_wh.copy()
     for line, limit in limit_wh.items():
         _check_limit(grid, line, limit)
-        limits[line] = limit
     kept = np.ones(grid.n_line, dtype=bool)
     kept[list(without)] = False
     _check_loops(grid, kept)
+    return _made(grid, limit_wh, kept)
+
+
+def with_limits(grid: Grid, limit_wh: Mapping[int, int]) -> Grid:
+    """The grid with other limits, higher ones too: to be announced.
+
+    Raises:
+        InputError: a line is not there, or a limit is out of range.
+    """
+    for line in limit_wh:
+        if not 0 <= line < grid.n_line:
+            raise InputError(f"line: {line} is not one of 0 ... {grid.n_line - 1}")
+    return _made(grid, limit_wh, np.ones(grid.n_line, dtype=bool))
+
+
+def _made(grid: Grid, limit_wh: Mapping[int, int], kept: NDArray[np.bool_]) -> Grid:
+    """The grid with other limits and without some lines, and all that follows."""
+    limits = grid.limit_wh.copy()
+    for line, limit in limit_wh.items():
+        limits[line] = limit
     start, end, b = grid.line_from[kept], grid.line_to[kept], grid.b[kept]
     limits = limits[kept]
     names = tuple(name for name, stays in zip(grid.line_names, kept, strict=True) if stays)
