@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from offchain.errors import InputError
-from offchain.grid.tighten import loosened
+from offchain.grid.tighten import loosened, with_limits
 from offchain.policy import Policy
 from oracle.commands.terms_common import announcement_json, market_options, office_of, tell
 from oracle.reader import read_market
