@@ -22,7 +22,7 @@ from offchain.audit.published import (
     PostedHeader,
     PublishedMarket,
 )
-from offchain.commitment.header import Header
+from offchain.commitment.header import SENT_BYTES, Header
 from offchain.commitment.terms import Terms
 from offchain.errors import InputError
 from oracle.market_contracts import MarketContracts
@@ -60,7 +60,8 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     escrow = contracts.at["SettlementEscrow"]
     balance = int(contracts.at["TestToken"].functions.balanceOf(escrow.address).call(**at))
     final = int(ledger.functions.finalHead().call(**at))
-    history = _History(contracts.domain.hash())
+    opened = _opened(ledger)
+    history = _History(contracts.domain.hash(), opened)
     for name, arguments, log in _events(chain, ledger, _LEDGER_EVENTS, block):
         history.add(chain, ledger, name, arguments, log)
     headers, unreadable = history.readable()
@@ -74,8 +75,8 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     )
     return PublishedMarket(
         domain=contracts.domain,
-        policy_hash=bytes(ledger.functions.policyHash().call()),
-        shares_root=bytes(ledger.functions.sharesRoot().call()),
+        policy_hash=opened.policy_hash,
+        shares_root=opened.shares_root,
         genesis_hash=bytes(ledger.functions.genesisHash().call()),
         grids={v: bytes(registry.functions.packedGrid(v).call()) for v in versions},
         orders_roots=history.orders_roots,
@@ -131,8 +132,20 @@ def _events(
             yield event.event_name, event.process_log(log)["args"], log
 
 
+def _opened(ledger: Contract) -> Terms:
+    """What a market opened with."""
+    version = int(ledger.functions.gridVersion().call())
+    names = ("policyHash", "sharesRoot", "contractsRoot")
+    return Terms(0, version, *(bytes(getattr(ledger.functions, name)().call()) for name in names))
+
+
 def _posted(
-    chain: Chain, ledger: Contract, domain_hash: bytes, header_hash: bytes, log: LogReceipt
+    chain: Chain,
+    ledger: Contract,
+    domain_hash: bytes,
+    opened: Terms,
+    header_hash: bytes,
+    log: LogReceipt,
 ) -> PostedHeader | None:
     """The header that the ledger announced; None where the transaction does not show it.
 
@@ -144,12 +157,19 @@ def _posted(
         return None
     try:
         _, call = ledger.decode_function_input(data)
-        previous, payload = bytes(call["previousHash"]), bytes(call["payload"])
-        if Header.unpack(payload).hash(domain_hash, previous) != header_hash:
+        sent = bytes(call["sent"])
+        # Where policy, shares or contracts have changed, all three are sent.
+        known = (
+            bytes(call.get("contractsRoot", opened.contracts_root)),
+            bytes(call.get("sharesRoot", opened.shares_root)),
+            bytes(call.get("policyHash", opened.policy_hash)),
+        )
+        previous, header = Header.of_sent(sent[:SENT_BYTES], *known)
+        if header.hash(domain_hash, previous) != header_hash:
             return None
     except (Web3Exception, ValueError, KeyError, InputError):
         return None
-    return PostedHeader(previous, payload, bytes(call["certificate"]), header_hash)
+    return PostedHeader(previous, header.packed(), sent[SENT_BYTES:], header_hash)
 
 
 def _place(log: LogReceipt) -> _Place:
@@ -162,6 +182,7 @@ class _History:
 
     Attributes:
         domain_hash: What the hashes of headers are bound to.
+        opened: What the market opened with, which the ledger puts into every header that brings no other.
         headers: The headers that stand; None for those that cannot be read back.
         places: Where each of them was posted.
         orders_roots: Root of the orders of each interval.
@@ -169,6 +190,7 @@ class _History:
     """
 
     domain_hash: bytes
+    opened: Terms
     headers: list[PostedHeader | None] = field(default_factory=list)
     places: list[_Place] = field(default_factory=list)
     orders_roots: dict[int, bytes] = field(default_factory=dict)
@@ -192,7 +214,9 @@ class _History:
             del self.headers[interval - 1 :], self.places[interval - 1 :]
         else:
             header_hash = bytes(arguments["headerHash"])
-            self.headers.append(_posted(chain, ledger, self.domain_hash, header_hash, log))
+            self.headers.append(
+                _posted(chain, ledger, self.domain_hash, self.opened, header_hash, log)
+            )
             self.places.append(_place(log))
 
     def readable(self) -> tuple[tuple[PostedHeader, ...], dict[int, str]]:

@@ -6,6 +6,7 @@ import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/Messa
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
 import {IGridRegistry} from "./interfaces/IGridRegistry.sol";
 import {IMarketTerms} from "./interfaces/IMarketTerms.sol";
+import {Headers} from "./libraries/Headers.sol";
 import {Pages} from "./libraries/Pages.sol";
 import {Policies} from "./libraries/Policies.sol";
 import {Records} from "./libraries/Records.sol";
@@ -245,7 +246,7 @@ contract MarketTerms is IMarketTerms {
     }
 
     function _termsHash() private view returns (bytes32) {
-        return keccak256(abi.encodePacked(_policyHash, _sharesRoot, _contractsRoot));
+        return Headers.hashTerms(_policyHash, _sharesRoot, _contractsRoot);
     }
 
     function _buses(uint32 version) private view returns (uint256) {

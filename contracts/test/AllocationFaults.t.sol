@@ -150,7 +150,7 @@ contract AllocationFaultsTest is Market {
         HeaderEvidence memory h = postInterval(v).header;
         AllocationEvidence memory a = allocationEvidence(v, B);
         v.buses[2].pi += 1e9;
-        a.bus = Build.bus(v.buses[2]);
+        a.bus = Build.rootlessBus(v.buses[2]);
         vm.expectRevert(_NOT_COMMITTED);
         faults.bracket(h, a);
     }
@@ -537,6 +537,7 @@ contract AllocationFaultsTest is Market {
         vm.prank(WATCHER);
         faults.bracket(h, a);
         assertEq(token.balanceOf(WATCHER), REWARD);
+        bond.distribute();
         assertEq(token.balanceOf(RELIEF), PENALTY / 2 - REWARD);
         assertEq(token.balanceOf(bond.BURN()), PENALTY / 2);
     }
@@ -549,6 +550,7 @@ contract AllocationFaultsTest is Market {
         vm.prank(address(0xbad));
         faults.bracket(h, a);
         assertEq(token.balanceOf(address(0xbad)), 0);
+        bond.distribute();
         assertEq(token.balanceOf(RELIEF), PENALTY / 2);
     }
 

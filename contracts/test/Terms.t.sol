@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {MarketTerms} from "../src/MarketTerms.sol";
+import {IClearingLedger} from "../src/interfaces/IClearingLedger.sol";
 import {IGridRegistry} from "../src/interfaces/IGridRegistry.sol";
 import {IMarketTerms} from "../src/interfaces/IMarketTerms.sol";
 import {Policies} from "../src/libraries/Policies.sol";
@@ -133,8 +134,7 @@ contract TermsTest is Market {
         _next();
         Posted memory second = _next();
         _next();
-        vm.prank(address(faults));
-        voidFrom(second.header, 2);
+        voidFrom(second.header, false);
         assertEq(ledger.head(), 1);
         (, uint32 from) = _tighten(_grid(4000, 5000, 900));
         assertEq(from, 6);
@@ -145,7 +145,12 @@ contract TermsTest is Market {
         (uint32 version,) = _tighten(_grid(4000, 5000, 900));
         _next();
         _next();
-        expectWrongTerms(following(last), 1);
+        uint256 snapshot = vm.snapshotState();
+        bytes memory sent = sentOf(ready(following(last), 1));
+        vm.expectRevert(IClearingLedger.Ledger_WrongInputs.selector);
+        vm.prank(OPERATOR);
+        ledger.post(sent);
+        vm.revertToState(snapshot);
         postWith(following(last), version);
     }
 
@@ -293,7 +298,7 @@ contract TermsTest is Market {
         }
         _pass(WINDOW);
         assertTrue(vm.getBlockTimestamp() < due, "before the change can be adopted");
-        withdraw(p.header, stateEvidence(last.post, A));
+        escrow.withdraw(last.number, ledger.hashHeader(p.header), stateEvidence(last.post, A));
         assertEq(token.balanceOf(owner(A)), 1_000_000);
     }
 

@@ -76,6 +76,7 @@ class InForce:
             contracts = opened.contracts
             if terms.contracts_root != opened.terms.contracts_root:
                 contracts = _contracts(terms.contracts_root, bundle.contracts, grid.n_bus)
+                _require_owners(contracts, self._market.owners)
             self._made[key] = replace(
                 opened,
                 terms=terms,
@@ -97,6 +98,15 @@ def _require_unchanged(terms: Terms, grid: int, policy_hash: bytes, contracts_ro
         if not known:
             raise InputError(
                 f"its header names another {name} than the genesis, and only the chain says whether it was in force"
+            )
+
+
+def _require_owners(contracts: Table, owners: dict[int, bytes]) -> None:
+    """The escrow pays whom the contracts name; a vacant place has nobody yet."""
+    for index, owner in enumerate(contracts["owner"].tolist()):
+        if any(owner) and owners.get(index) != owner:
+            raise InputError(
+                f"the escrow knows another owner of participant {index} than its contract"
             )
 
 

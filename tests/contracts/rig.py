@@ -13,21 +13,24 @@ from web3.logs import DISCARD
 from web3.types import Nonce
 from web3.utils.address import get_create_address
 
-from deploy.contracts import artifact
+from deploy.chain import development_key
+from deploy.contracts import artifact, least_terms_delay
 from deploy.devnet import Chain, embedded
 from offchain.commitment.hashing import inner, sum_inner
 from offchain.commitment.header import Header, bus_vector_hash
 from offchain.keccak import keccak
 from offchain.policy import Policy
 from offchain.records import wire
+from oracle.chain import NOBODY
 
 #: Depth of the trees over registration numbers: a million participants.
 DEPTH: Final = 20
-RING: Final = 4
+RING: Final = 8
 WINDOW_S: Final = 1
 DAY_S: Final = 86_400
 MONEY: Final = 10**12
 _LINKS: Final = 32
+GRID_OPERATOR: Final = development_key("grid operator", 0)
 _CONTRACTS_ROOT: Final = keccak(b"contracts")
 _SHARES_ROOT: Final = keccak(b"shares")
 _GENESIS_ROOT: Final = keccak(b"genesis")
@@ -85,9 +88,8 @@ class Rig:
             they are not fixed yet.
         """
         interval, orders_root = self.head + 1, keccak(b"orders %d" % self.head)
-        used = {}
-        if interval not in self.seeds:
-            used = self._fix_inputs(interval, orders_root)
+        fresh = interval not in self.seeds
+        used = self._fix_inputs(interval, orders_root) if fresh else {}
         header = self._header(
             interval=interval,
             orders_root=orders_root,
@@ -95,8 +97,15 @@ class Rig:
             bus_vector_hash=bus_vector_hash(certificate, list(injections)),
             **fields,
         )
-        payload = header.packed()
-        used["header"] = self.gas("ledger", "post", self.previous, payload, certificate)
+        payload, sent = header.packed(), header.sent(self.previous) + certificate
+        named = (header.policy_hash, header.shares_root, header.contracts_root)
+        if named != (Policy().hash(), _SHARES_ROOT, _CONTRACTS_ROOT):
+            payer = self.chain.payer
+            used["header"] = self.gas("ledger", "postAmended", sent, b"", payer, *named)
+        elif fresh:
+            used["header"] = self.gas("ledger", "post", sent)
+        else:
+            used["header"] = self.gas("ledger", "postInstead", sent, b"", NOBODY)
         evidence = (self.previous, payload)
         self.head, self.state_root = interval, header.state_root
         self.previous = bytes(self.ask("ledger", "hashHeader", evidence))
@@ -161,12 +170,12 @@ def open_rig(packed_grid: bytes, *, eager: bool, window_s: int = WINDOW_S) -> Ri
     token, registry = create("TestToken"), create("GridRegistry")
     chain.transact(registry.functions.registerGrid(packed_grid))
     version = int(registry.functions.latestVersion().call())
-    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced")
+    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "terms")
     first = chain.nonce()
     at = {name: get_create_address(chain.payer, Nonce(first + i)) for i, name in enumerate(names)}
     roots = (Policy().hash(), _CONTRACTS_ROOT, _SHARES_ROOT, _GENESIS_ROOT, bytes(32))
     times = (window_s, DAY_S, RING)
-    config = (registry.address, at["beacon"], at["bond"], at["faults"], *roots, version)
+    config = (registry.address, at["beacon"], at["bond"], at["faults"], at["terms"], *roots, version)
     links = [keccak(b"secret")]
     for _ in range(_LINKS):
         links.append(keccak(links[-1]))
@@ -181,6 +190,14 @@ def open_rig(packed_grid: bytes, *, eager: bool, window_s: int = WINDOW_S) -> Ri
         "escrow": create("SettlementEscrow", token.address, at["ledger"], chain.payer),
         "verifier": create("NetworkVerifier", registry.address),
         "forced": create("ForcedOrders", at["ledger"], at["escrow"]),
+        "terms": create(
+            "MarketTerms",
+            at["ledger"],
+            GRID_OPERATOR.address,
+            chain.payer,
+            chain.payer,
+            least_terms_delay(window_s, DAY_S),
+        ),
     }
     genesis = bytes(contracts["ledger"].functions.genesisHash().call())
     rig = Rig(chain, contracts, version, eager, 0, genesis, _GENESIS_ROOT, links, {})

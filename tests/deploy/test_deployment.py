@@ -21,8 +21,8 @@ from oracle import cli
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 EXAMPLE = DEPLOY / "pilot.example.toml"
 PEOPLE = DEPLOY / "participants.example.csv"
-TRANSACTIONS = 14
-"""Of the example: nine contracts, the grid, three for the bond, one for the participants."""
+TRANSACTIONS = 15
+"""Of the example: ten contracts, the grid, three for the bond, one for the participants."""
 
 
 class ProcessEndedError(Exception):

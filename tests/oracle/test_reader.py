@@ -20,7 +20,7 @@ from offchain.audit.findings import Rule
 from offchain.audit.genesis import audit_genesis
 from offchain.audit.history import audit_market
 from offchain.audit.published import CollateralChange, PublishedMarket
-from offchain.commitment.hashing import packed_rows
+from offchain.commitment.hashing import HASH_BYTES, packed_rows
 from offchain.errors import InputError
 from offchain.market import Interval, clear_interval
 from offchain.market.interval import commit
@@ -311,7 +311,7 @@ def evidence(interval: Interval, participant: int) -> tuple[bytes, int, bytes, b
         packed_rows(row).tobytes(),
         int(row["slot"][0]),
         interval.bus_trees.path(participant),
-        packed_rows(interval.buses[bus : bus + 1]).tobytes(),
+        packed_rows(interval.buses[bus : bus + 1]).tobytes()[:-HASH_BYTES],
         int(interval.upper_tree.layout.position[bus]),
         interval.upper_tree.path(bus),
     )

@@ -73,9 +73,8 @@ abstract contract Court is ICourt {
 
     function _void(HeaderEvidence calldata header, bool proven, bool ordersFault) private {
         if (!proven) revert Fault_NotProven();
-        uint32 interval = ledger.requireHeader(header);
+        uint32 interval = ledger.voidFrom(header, ordersFault);
         emit FaultProven(interval, msg.sig, msg.sender);
-        ledger.voidFrom(interval, ordersFault);
         uint256 reserved = committedIn[keccak256(abi.encode(msg.sender, keccak256(msg.data)))];
         bond.slash(reserved != 0 && reserved < block.number ? msg.sender : address(0));
     }

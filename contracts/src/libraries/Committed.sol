@@ -27,11 +27,9 @@ library Committed {
         pure
         returns (Records.Allocation memory a, Records.Bus memory b)
     {
-        a = Records.allocation(e.record);
-        b = Records.bus(e.bus);
-        bytes32 lowest = Trees.leaf(Records.KIND_ALLOCATION, e.record);
-        if (Trees.sumRoot(lowest, e.slot, e.lower) != b.root) revert ICourt.Fault_NotCommitted();
-        _requireBus(payload, Trees.bus(e.bus), e.position, e.upper);
+        bytes calldata record = e.record;
+        a = Records.allocation(record);
+        b = _above(payload, Trees.sumRoot(Trees.leaf(Records.KIND_ALLOCATION, record), e.slot, e.lower), e);
     }
 
     /// @notice Show that a slot of a bus is empty.
@@ -43,13 +41,12 @@ library Committed {
         pure
         returns (Records.Bus memory b)
     {
-        b = Records.bus(e.bus);
+        if (e.bus.length != Records.ROOTLESS_BUS_LENGTH) revert Records.Records_Length();
+        uint256 depth = Records.number(e.bus, 2, 1);
         uint256 steps = e.lower.length >> 6;
-        if (steps > b.depth || b.depth > 32) revert ICourt.Fault_Malformed();
-        uint256 height = b.depth - steps;
-        bytes32 subtree = Trees.emptyRoot(height);
-        if (Trees.sumRoot(subtree, e.slot >> height, e.lower) != b.root) revert ICourt.Fault_NotCommitted();
-        _requireBus(payload, Trees.bus(e.bus), e.position, e.upper);
+        if (steps > depth || depth > 32) revert ICourt.Fault_Malformed();
+        uint256 height = depth - steps;
+        b = _above(payload, Trees.sumRoot(Trees.emptyRoot(height), e.slot >> height, e.lower), e);
     }
 
     /// @notice Open a bus.
@@ -133,6 +130,17 @@ library Committed {
         } else {
             revert ICourt.Fault_Malformed();
         }
+    }
+
+    /// @dev Open the bus of a line: its record less the root, which the path below gives.
+    function _above(bytes calldata payload, bytes32 root, AllocationEvidence calldata e)
+        private
+        pure
+        returns (Records.Bus memory b)
+    {
+        bytes calldata record = e.bus;
+        b = Records.rootlessBus(record, root);
+        _requireBus(payload, Trees.busAbove(record, root), e.position, e.upper);
     }
 
     function _requireBus(bytes calldata payload, bytes32 node_, uint256 position, bytes calldata upper) private pure {

@@ -24,18 +24,15 @@ library Pages {
     /// @param nonce Its creation nonce, 1 to 2^24 - 1.
     /// @return page The address, whether or not anything has been created there.
     function locate(address writer, uint256 nonce) internal pure returns (address page) {
-        // CREATE takes the hash of the recursive-length-prefix list [writer, nonce].
-        bytes memory list;
-        if (nonce < 0x80) {
-            list = abi.encodePacked(hex"d694", writer, uint8(nonce));
-        } else if (nonce < 0x100) {
-            list = abi.encodePacked(hex"d794", writer, hex"81", uint8(nonce));
-        } else if (nonce < 0x10000) {
-            list = abi.encodePacked(hex"d894", writer, hex"82", uint16(nonce));
-        } else {
-            list = abi.encodePacked(hex"d994", writer, hex"83", uint24(nonce));
+        // CREATE takes the hash of the recursive-length-prefix list [writer, nonce]: head, `0x94 ‖ writer`, and the
+        // nonce as one byte, or as its length and two or three.
+        uint256 size = nonce < 0x80 ? 1 : nonce < 0x100 ? 2 : nonce < 0x10000 ? 3 : 4;
+        if (nonce >= 0x80) nonce |= (0x7f + size) << (8 * (size - 1));
+        assembly ("memory-safe") {
+            let list := or(shl(248, add(0xd5, size)), or(shl(240, 0x94), shl(80, writer)))
+            mstore(0, or(list, shl(sub(80, shl(3, size)), nonce)))
+            page := and(keccak256(0, add(22, size)), 0xffffffffffffffffffffffffffffffffffffffff)
         }
-        page = address(uint160(uint256(keccak256(list))));
     }
 
     /// @notice Read data that run over consecutive pages of a writer.

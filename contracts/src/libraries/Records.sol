@@ -19,6 +19,7 @@ library Records {
     uint256 internal constant READING_LENGTH = 81;
     uint256 internal constant SHARE_LENGTH = 8;
     uint256 internal constant BUS_LENGTH = 103;
+    uint256 internal constant ROOTLESS_BUS_LENGTH = 71;
 
     /// @notice Thrown when a record does not have the length of its kind.
     error Records_Length();
@@ -204,13 +205,27 @@ library Records {
     /// @return b The bus.
     function bus(bytes calldata record) internal pure returns (Bus memory b) {
         if (record.length != BUS_LENGTH) revert Records_Length();
+        b = _bus(record);
+        b.root = bytes32(number(record, 71, 32));
+    }
+
+    /// @notice Decode a bus whose last field is given apart.
+    /// @param record The packed record without its root.
+    /// @param root The root.
+    /// @return b The bus.
+    function rootlessBus(bytes calldata record, bytes32 root) internal pure returns (Bus memory b) {
+        if (record.length != ROOTLESS_BUS_LENGTH) revert Records_Length();
+        b = _bus(record);
+        b.root = root;
+    }
+
+    function _bus(bytes calldata record) private pure returns (Bus memory b) {
         b.bus = number(record, 0, 2);
         b.depth = number(record, 2, 1);
         b.priceTicks = number(record, 3, 4);
         b.theta = int64(uint64(number(record, 7, 8)));
         b.pi = int64(uint64(number(record, 15, 8)));
         b.sums = sums(record, 23);
-        b.root = bytes32(number(record, 71, 32));
     }
 
     /// @notice Decode six sums out of a longer record.

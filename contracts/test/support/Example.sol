@@ -494,7 +494,7 @@ abstract contract Example is TestBase {
         if (v.allocations[index].index != NO_LINE) e.record = Build.allocation(v.allocations[index]);
         e.slot = slot;
         e.lower = busTree(v, bus, slot).path;
-        e.bus = Build.bus(v.buses[bus]);
+        e.bus = Build.rootlessBus(v.buses[bus]);
         e.position = position(bus);
         e.upper = busesTree(v, position(bus)).path;
     }
@@ -535,7 +535,7 @@ abstract contract Example is TestBase {
     {
         e.slot = slot;
         e.lower = busTree(v, bus, slot).path;
-        e.bus = Build.bus(v.buses[bus]);
+        e.bus = Build.rootlessBus(v.buses[bus]);
         e.position = position(bus);
         e.upper = busesTree(v, position(bus)).path;
     }

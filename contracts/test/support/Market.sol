@@ -12,11 +12,18 @@ import {SettlementEscrow} from "../../src/SettlementEscrow.sol";
 import {TestToken} from "../../src/dev/TestToken.sol";
 import {IClearingLedger} from "../../src/interfaces/IClearingLedger.sol";
 import {CommitReveal} from "../../src/randomness/CommitReveal.sol";
-import {HeaderEvidence, LeafEvidence, StateEvidence} from "../../src/types/Evidence.sol";
+import {HeaderEvidence} from "../../src/types/Evidence.sol";
 import {Example} from "./Example.sol";
 
 /// @dev A deployed market at the genesis of the example.
 abstract contract Market is Example {
+    /// @dev What a claim needs of a posted header.
+    struct Final {
+        uint32 interval;
+        bytes32 headerHash;
+        bytes32 stateRoot;
+    }
+
     uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 3600;
     uint32 internal constant DEADLINE = 7200;
@@ -163,40 +170,60 @@ abstract contract Market is Example {
 
     /// @dev The same on a grid of the test's choice.
     function postWith(Interval memory v, uint32 version) internal returns (Posted memory posted) {
-        posted = _ready(v, version);
+        posted = ready(v, version);
         vm.prank(OPERATOR);
-        ledger.post(posted.header.previousHash, posted.header.payload, posted.certificate);
+        ledger.post(sentOf(posted));
         lastHash = ledger.hashHeader(posted.header);
     }
 
-    /// @dev A header on a grid that is not in force is refused, and leaves its inputs as they are.
-    function expectWrongTerms(Interval memory v, uint32 version) internal {
-        uint256 snapshot = vm.snapshotState();
-        Posted memory posted = _ready(v, version);
-        vm.expectRevert(IClearingLedger.Ledger_WrongTerms.selector);
-        vm.prank(OPERATOR);
-        ledger.post(posted.header.previousHash, posted.header.payload, posted.certificate);
-        vm.revertToState(snapshot);
-    }
-
-    function _ready(Interval memory v, uint32 version) private returns (Posted memory posted) {
+    /// @dev Everything up to a header that is yet to be posted.
+    function ready(Interval memory v, uint32 version) internal returns (Posted memory posted) {
         bytes32 seed = fixInputs(v);
         posted = commitment(v, seed, version);
         posted.header.previousHash = ledger.head() == 0 ? ledger.genesisHash() : lastHash;
     }
 
-    function voidFrom(HeaderEvidence memory, uint32 interval) internal {
-        ledger.voidFrom(interval, false);
+    /// @dev Policy, shares and contracts at genesis.
+    function opening() internal view returns (bytes32) {
+        Interval memory v = example();
+        return keccak256(abi.encodePacked(policyHash(), sharesRoot(v), contractsRoot(v)));
     }
 
-    function withdraw(HeaderEvidence memory header, LeafEvidence memory leaf) internal {
-        escrow.withdraw(stateOf(header), leaf);
+    function sentOf(Posted memory p) internal pure returns (bytes memory) {
+        return sentOf(p.header.previousHash, p.header.payload, p.certificate);
+    }
+
+    /// @dev What the operator sends of a header: without what the ledger puts in itself.
+    function sentOf(bytes32 previousHash, bytes memory payload, bytes memory certificate)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return bytes.concat(
+            bytes.concat(previousHash, part(payload, 0, 132), part(payload, 164, 64), part(payload, 292, 92)),
+            part(payload, 392, 8),
+            part(payload, 408, 28),
+            certificate
+        );
+    }
+
+    function part(bytes memory data, uint256 from, uint256 length) internal pure returns (bytes memory cut) {
+        cut = new bytes(length);
+        for (uint256 i = 0; i < length; ++i) {
+            cut[i] = data[from + i];
+        }
+    }
+
+    /// @dev What a proven fault does.
+    function voidFrom(HeaderEvidence memory header, bool ordersFault) internal {
+        vm.prank(address(faults));
+        ledger.voidFrom(header, ordersFault);
     }
 
     bytes32 internal lastHash;
 
     /// @dev What a claim needs of a posted header.
-    function stateOf(HeaderEvidence memory h) internal view returns (StateEvidence memory e) {
+    function stateOf(HeaderEvidence memory h) internal view returns (Final memory e) {
         bytes memory payload = h.payload;
         uint32 interval;
         bytes32 root;
@@ -204,7 +231,7 @@ abstract contract Market is Example {
             interval := shr(224, mload(add(payload, 0x20)))
             root := mload(add(payload, 132))
         }
-        return StateEvidence(interval, ledger.hashHeader(h), root);
+        return Final(interval, ledger.hashHeader(h), root);
     }
 
     /// @dev Let the dispute window of everything posted pass.
