@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, cast
 
+import numpy as np
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
+from web3 import Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.logs import DISCARD
@@ -17,6 +19,8 @@ from deploy.chain import Chain
 from offchain.commitment.terms import Terms
 from offchain.errors import InputError
 from offchain.grid.model import Grid, unpack
+from offchain.market.amend import ContractChange
+from offchain.records import CONTRACT, wire
 
 ENDLESS: Final = 2**32 - 1
 """As the last gate of a signature: until the grid changes."""
@@ -116,6 +120,30 @@ class TermsOffice:
         fields = {"sharesRoot": "bytes32", "gate": "uint32"}
         return self._message("Shares", fields, {"sharesRoot": _hexed(root), "gate": gate})
 
+    def contracts_message(self, root: bytes, gate: int) -> dict[str, Any]:
+        """What the market operator signs to agree to contracts."""
+        fields = {"contractsRoot": "bytes32", "gate": "uint32"}
+        return self._message("Contracts", fields, {"contractsRoot": _hexed(root), "gate": gate})
+
+    def contract_message(self, change: ContractChange, gate: int) -> dict[str, Any]:
+        """What an owner signs to move."""
+        (row,) = np.frombuffer(change.after, dtype=wire(CONTRACT))
+        fields = {
+            "index": "uint32",
+            "owner": "address",
+            "bus": "uint16",
+            "slot": "uint32",
+            "gate": "uint32",
+        }
+        values: dict[str, object] = {
+            "index": change.index,
+            "owner": Web3.to_checksum_address(bytes(row["owner"])),
+            "bus": int(row["bus"]),
+            "slot": int(row["slot"]),
+            "gate": gate,
+        }
+        return self._message("Contract", fields, values)
+
     def _message(
         self, name: str, fields: dict[str, str], values: dict[str, object]
     ) -> dict[str, Any]:
@@ -165,6 +193,18 @@ class TermsOffice:
     ) -> None:
         """Announce other shares, which the registrar has signed."""
         self.chain.transact(self.terms.functions.announceShares(root, gate, signature), account)
+
+    def announce_contracts(
+        self,
+        changes: list[tuple[ContractChange, bytes]],
+        gate: int,
+        signature: bytes,
+        account: LocalAccount | None = None,
+    ) -> None:
+        """Announce changed contracts, each with its owner's signature, which the market operator has signed too."""
+        listed = [(c.before, c.after, c.path, signed) for c, signed in changes]
+        call = self.terms.functions.announceContracts(listed, gate, signature)
+        self.chain.transact(call, account)
 
     def cancel(self, kind: Kind, account: LocalAccount | None = None) -> None:
         """Take an announcement back."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from web3 import Web3
 
-from offchain.commitment.bundle import GenesisBundle, read_genesis
+from offchain.commitment.bundle import GenesisBundle, read_bundle, read_genesis
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
-from offchain.market.amend import require_successor
+from offchain.market.amend import require_successor, seated
 from offchain.policy import PRICE_CURVES, Policy
-from offchain.records import KIND_SHARE, SHARE
+from offchain.records import KIND_CONTRACT, KIND_SHARE, SHARE
 from offchain.units import PPB
 
 
@@ -93,3 +95,49 @@ def shares_root_of(path: Path, participants: int) -> bytes:
     if total != PPB:
         raise InputError(f"file: the shares sum to {total} ppb; they must sum to {PPB}")
     return PlainTree.of_table(KIND_SHARE, shares, participants).root
+
+
+def contracts_of(path: Path, root: bytes) -> np.ndarray[Any, np.dtype[np.void]]:
+    """The contracts in a bundle, which must be those in force."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"bundle: cannot read {path} ({error.strerror}); check the path") from None
+    try:
+        contracts = read_genesis(data).contracts
+    except InputError:
+        contracts = read_bundle(data).contracts
+    if PlainTree.of_table(KIND_CONTRACT, contracts, len(contracts)).root != root:
+        raise InputError(
+            f"bundle: {path.name} has other contracts than those in force; give a newer one"
+        )
+    return contracts
+
+
+def moved(
+    contracts: np.ndarray[Any, np.dtype[np.void]], moves: tuple[str, ...], owner: str | None
+) -> np.ndarray[Any, np.dtype[np.void]]:
+    """Contracts after some have moved, from INDEX=BUS."""
+    taker = None
+    if owner is not None:
+        if not Web3.is_address(owner) or len(moves) != 1:
+            raise InputError("owner: give one --move, and an address of 0x and 40 digits")
+        taker = bytes.fromhex(owner.removeprefix("0x"))
+    for text in moves:
+        index, _, bus = text.partition("=")
+        if not (index.isdecimal() and bus.isdecimal()):
+            raise InputError(f"move: '{text}' will not do; give INDEX=BUS, such as 4=12")
+        contracts = seated(contracts, int(index), int(bus), taker)
+    return contracts
+
+
+def signatures_of(path: Path, names: list[str]) -> dict[str, bytes]:
+    """Signatures by name from a JSON file."""
+    try:
+        given = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"signatures: cannot read {path} ({error}); give a JSON object") from None
+    for name in names:
+        if not isinstance(given, dict) or name not in given:
+            raise InputError(f"signatures: that of {name} is missing; add it to {path.name}")
+    return {name: signature_of(str(text)) for name, text in given.items()}

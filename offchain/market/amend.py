@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from offchain.commitment.hashing import packed_rows
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.grid.model import Grid
@@ -17,6 +18,23 @@ from offchain.units import PPB
 
 #: What states and settled intervals rest on; the contracts refuse to change it as well.
 FIXED = ("version", "interval_s", "essential_rank", "mechanism", "meter_lag", "reserve_micro")
+
+
+@dataclass(frozen=True)
+class ContractChange:
+    """One leaf of the contracts tree, before and after.
+
+    Attributes:
+        index: whose.
+        before: its packed record in force.
+        after: its packed record afterwards.
+        path: siblings of the leaf, once the changes before this one have been made.
+    """
+
+    index: int
+    before: bytes
+    after: bytes
+    path: bytes
 
 
 def amend(
@@ -116,6 +134,57 @@ def check_places(before: Table, after: Table) -> None:
         raise InputError(
             f"contracts.slot: {slot[row]} at bus {bus[row]}; the slots of a bus are 0, 1, 2 ... without a gap"
         )
+
+
+def seated(contracts: Table, index: int, bus: int, owner: bytes | None = None) -> Table:
+    """Contracts in which one participant has moved to the end of a bus; the last of its old bus takes its slot.
+
+    Args:
+        contracts: records.CONTRACT[N] in force; not changed.
+        index: who moves, or the vacant place that is taken.
+        bus: where to.
+        owner: whose it is from then on; as before if not given.
+
+    Raises:
+        InputError: there is no such number, or it has an owner already.
+    """
+    if not 0 <= index < len(contracts):
+        raise InputError(f"index: {index} is not one of 0 ... {len(contracts) - 1}")
+    after = contracts.copy()
+    old_bus, slot = int(contracts["bus"][index]), int(contracts["slot"][index])
+    if bus != old_bus:
+        here = np.flatnonzero(contracts["bus"] == old_bus)
+        last = int(here[contracts["slot"][here].argmax()])
+        after["slot"][last] = slot
+        after["bus"][index] = bus
+        after["slot"][index] = int((contracts["bus"] == bus).sum())
+    if owner is not None:
+        after["owner"][index] = owner
+    check_places(contracts, after)
+    return after
+
+
+def contract_changes(before: Table, after: Table) -> tuple[list[ContractChange], bytes]:
+    """What the registrar brings to the chain: leaf by leaf, each on the root that the one before it left.
+
+    Returns:
+        The changes, and the root after them.
+
+    Raises:
+        InputError: the contracts cannot follow each other.
+    """
+    check_places(before, after)
+    table, changes = before.copy(), []
+    tree = PlainTree.of_table(KIND_CONTRACT, table, len(table))
+    for index in range(len(before)):
+        row = slice(index, index + 1)
+        if before[index] == after[index]:
+            continue
+        old, new = packed_rows(before[row]).tobytes(), packed_rows(after[row]).tobytes()
+        changes.append(ContractChange(index, old, new, tree.path(index)))
+        table[index] = after[index]
+        tree = PlainTree.of_table(KIND_CONTRACT, table, len(table))
+    return changes, tree.root
 
 
 def _check_shares(shares: Table, participants: int) -> None:

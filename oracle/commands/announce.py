@@ -9,11 +9,21 @@ import click
 
 from offchain.errors import InputError
 from offchain.grid.tighten import loosened, with_limits
+from offchain.market.amend import contract_changes
 from offchain.policy import Policy
 from oracle.commands.terms_common import announcement_json, market_options, office_of, tell
 from oracle.reader import read_market
 from oracle.terms import Kind, TermsOffice
-from oracle.terms_input import changed_policy, genesis_of, limits_of, shares_root_of, signature_of
+from oracle.terms_input import (
+    changed_policy,
+    contracts_of,
+    genesis_of,
+    limits_of,
+    moved,
+    shares_root_of,
+    signature_of,
+    signatures_of,
+)
 
 _gate = click.option(
     "--gate",
@@ -126,6 +136,53 @@ def announce_shares(
         return
     office.announce_shares(root, gate, signature_of(signature))
     _announced(office, Kind.SHARES, json_wanted)
+
+
+@announce.command("contracts")
+@market_options
+@click.option("--gate", type=click.IntRange(1), required=True, help="First interval; it is signed.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A bundle with the contracts in force, or the genesis bundle.",
+)
+@click.option(
+    "--move", "moves", metavar="INDEX=BUS", multiple=True, required=True, help="Who moves; repeat."
+)
+@click.option("--owner", metavar="ADDRESS", help="Who takes the vacant place that moves.")
+@click.option(
+    "--signatures",
+    type=click.Path(path_type=Path),
+    help="JSON: contracts, and every owner's by number; without it, what they sign is printed.",
+)
+def announce_contracts(
+    rpc: str,
+    ledger: str,
+    json_wanted: bool,
+    gate: int,
+    bundle: Path,
+    moves: tuple[str, ...],
+    owner: str | None,
+    signatures: Path | None,
+) -> None:
+    """Announce that participants move, which they and the market operator have signed."""
+    office = office_of(rpc, ledger)
+    before = contracts_of(bundle, office.latest().contracts_root)
+    changes, root = contract_changes(before, moved(before, moves, owner))
+    signing = {c.index for c in changes if c.before[:26] != c.after[:26]}
+    if signatures is None:
+        messages = {
+            str(c.index): office.contract_message(c, gate) for c in changes if c.index in signing
+        }
+        click.echo(
+            json.dumps({"contracts": office.contracts_message(root, gate), **messages}, indent=1)
+        )
+        return
+    given = signatures_of(signatures, ["contracts", *map(str, sorted(signing))])
+    listed = [(c, given.get(str(c.index), b"")) for c in changes]
+    office.announce_contracts(listed, gate, given["contracts"])
+    _announced(office, Kind.CONTRACTS, json_wanted)
 
 
 def _announced(office: TermsOffice, kind: Kind, json_wanted: bool, note: str = "") -> None:

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 
 from offchain.clearing.program import Clearer
+from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.grid.tighten import tighten
 from offchain.keccak import keccak
 from offchain.market import amend, clear_interval
+from offchain.market.amend import contract_changes, seated
 from offchain.policy import DEFAULT_POLICY
+from offchain.records import KIND_CONTRACT
 from tests.market.small import orders, ring, run, start
 
 
@@ -76,3 +79,17 @@ def test_a_vacant_place_is_taken_by_somebody() -> None:
     contracts["owner"][3] = b"\7" * 20
     opened = replace(state, market=replace(state.market, contracts=vacant))
     assert bytes(amend(opened, contracts=contracts).market.contracts["owner"][3]) == b"\7" * 20
+
+
+def test_who_moves_leaves_no_gap_and_the_changes_lead_to_the_root() -> None:
+    contracts = start().state.market.contracts
+    after = seated(contracts, 2, 0)  # the first of three at bus 2 goes behind the two at bus 0
+    assert (after["bus"][2], after["slot"][2]) == (0, 2)
+    assert (after["bus"][5], after["slot"][5]) == (2, 0), "the last at bus 2 takes its slot"
+    changes, root = contract_changes(contracts, after)
+    assert [change.index for change in changes] == [2, 5]
+    assert root == PlainTree.of_table(KIND_CONTRACT, after, len(after)).root
+    with pytest.raises(InputError, match="index: 9 is not one of"):
+        seated(contracts, 9, 0)
+    with pytest.raises(InputError, match="participant 2 has another"):
+        seated(contracts, 2, 0, b"\7" * 20)

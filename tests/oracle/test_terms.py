@@ -22,6 +22,8 @@ from oracle.terms import sign_message
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "pilot.example.toml"
 GRID_OPERATOR = development_key("grid operator", 0)
 REGISTRAR = development_key("registrar", 0)
+MARKET_OPERATOR = development_key("market operator", 0)
+OWNERS = [development_key("participant", index) for index in range(10)]
 
 
 class Office:
@@ -55,12 +57,21 @@ class Office:
         return ["terms", *arguments[:named], *common, *arguments[named:]]
 
 
-@pytest.fixture
+@pytest.fixture(params=[None])
 def office(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Office]:
-    """The example pilot, whose payer is the market operator."""
-    pilot = replace(read_pilot(EXAMPLE), grid_operator=GRID_OPERATOR.address)
+    """The example pilot, whose payer is its registrar."""
+    example = read_pilot(EXAMPLE)
+    pilot = replace(
+        example,
+        grid_operator=GRID_OPERATOR.address,
+        market_operator=request.param.address if request.param else None,
+        owners=tuple(owner.address for owner in OWNERS[: len(example.owners)]),
+    )
     with devnet.embedded() as chain:
         deployment = deploy_pilot(chain, pilot, tmp_path / "pilot.json")
         monkeypatch.setattr("oracle.commands.terms_common.connect", lambda _: chain)
@@ -144,4 +155,29 @@ def test_shares_are_announced_with_the_registrars_signature(office: Office, tmp_
     stranger = sign_message(message, REGISTRAR).hex()
     assert "Terms_NotSigned" in office.refused(
         "announce", "shares", *given, "--signature", stranger
+    )
+
+
+@pytest.mark.parametrize("office", [MARKET_OPERATOR], indirect=True)
+def test_a_participant_moves_with_everybodys_signatures(office: Office, tmp_path: Path) -> None:
+    given = ("--bundle", str(office.genesis), "--gate", "9", "--move", "1=13")
+    messages = office.terms("announce", "contracts", *given)
+    assert set(messages) == {"contracts", "1"}
+    assert messages["1"]["message"]["bus"] == 13
+    signatures = tmp_path / "signatures.json"
+    signed = {
+        "contracts": sign_message(messages["contracts"], MARKET_OPERATOR).hex(),
+        "1": sign_message(messages["1"], OWNERS[1]).hex(),
+    }
+    signatures.write_text(json.dumps({"contracts": signed["contracts"]}))
+    complaint = office.refused("announce", "contracts", *given, "--signatures", str(signatures))
+    assert "signatures: that of 1 is missing" in complaint
+    signatures.write_text(json.dumps(signed | {"1": signed["contracts"]}))
+    complaint = office.refused("announce", "contracts", *given, "--signatures", str(signatures))
+    assert "Terms_NotSigned" in complaint
+    signatures.write_text(json.dumps(signed))
+    told = office.terms("announce", "contracts", *given, "--signatures", str(signatures))
+    assert told["value"] == messages["contracts"]["message"]["contractsRoot"][2:]
+    assert "move: '1-2' will not do" in office.refused(
+        "announce", "contracts", "--bundle", str(office.genesis), "--gate", "9", "--move", "1-2"
     )
