@@ -37,6 +37,11 @@ COLUMNS: Final = (
 )
 """Of the participants' CSV, one row per registration number; row 0 is the community reserve."""
 
+VACANT: Final = Web3.to_checksum_address(bytes(20))
+"""Owner of a place that is kept for somebody who joins later; `vacant` in the CSV, and not for the reserve."""
+
+_VACANT_WORD: Final = "vacant"
+_RESERVE_LINE: Final = 2
 _U32: Final = 2**32 - 1
 _U64: Final = 2**64 - 1
 _LEAST_RING: Final = 4
@@ -402,7 +407,8 @@ def _participants(
             raise InputError(f"{where}: {len(row)} cells; give {len(COLUMNS)}")
         if row[1] not in buses:
             raise InputError(f"{where}, bus: '{row[1]}' is no bus; see clearwatt grid show --all")
-        owners.append(_address(f"{where}, owner", row[0]))
+        vacant = row[0] == _VACANT_WORD and line > _RESERVE_LINE
+        owners.append(VACANT if vacant else _address(f"{where}, owner", row[0]))
         numbers = [buses[row[1]]]
         for name, cell in zip(COLUMNS[2:], row[2:], strict=True):
             if not cell.isascii() or not cell.isdigit() or int(cell) > _U32:

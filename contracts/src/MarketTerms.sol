@@ -219,7 +219,8 @@ contract MarketTerms is IMarketTerms {
     }
 
     function _amend(Kind kind, bytes32 value, uint32 from) private {
-        uint32 gridVersion = _last().gridVersion;
+        Entry storage last = _last();
+        uint32 gridVersion = last.gridVersion;
         if (kind == Kind.Grid) {
             gridVersion = uint32(uint256(value));
             ++gridChanges;
@@ -230,8 +231,14 @@ contract MarketTerms is IMarketTerms {
         } else {
             _contractsRoot = value;
         }
-        _entries.push(Entry(from, gridVersion, _termsHash()));
-        if (_entries.length == 2) ledger.beginAmendments();
+        if (last.from == from) {
+            // What has not begun is replaced, so that looking back never takes more steps than there are gates ahead.
+            last.gridVersion = gridVersion;
+            last.termsHash = _termsHash();
+        } else {
+            _entries.push(Entry(from, gridVersion, _termsHash()));
+            if (_entries.length == 2) ledger.beginAmendments();
+        }
         emit Amended(kind, from, gridVersion, _policyHash, _sharesRoot, _contractsRoot);
     }
 

@@ -486,6 +486,114 @@ contract TermsTest is Market {
         _badPolicy(62, abi.encodePacked(uint32(50_001)));
     }
 
+    /* ------------------------------------------------ POSTING UNDER OTHER TERMS ------------------------------ */
+
+    /// @dev Another metering operator, which nothing of the example depends on.
+    function _otherPolicy() private pure returns (bytes memory) {
+        return _policyWith(74, abi.encodePacked(address(0xbeef)));
+    }
+
+    function _hashOf(bytes memory packed) private pure returns (bytes32) {
+        return keccak256(bytes.concat(hex"0a", packed));
+    }
+
+    /// @dev Everything up to the first header under another policy, which is yet to be posted.
+    function _amended() private returns (Posted memory p, bytes32 hash) {
+        vm.prank(vm.addr(MARKET_KEY));
+        terms.announcePolicy(packedPolicy(), _otherPolicy(), 3);
+        _postUntil(vm.getBlockTimestamp() + TERMS_DELAY);
+        uint32 from = terms.adopt(POLICY);
+        while (ledger.head() + 1 < from) {
+            _next();
+        }
+        last = following(last);
+        p = ready(last, 1);
+        hash = _hashOf(_otherPolicy());
+        for (uint256 i = 0; i < 32; ++i) {
+            p.header.payload[260 + i] = hash[i];
+        }
+    }
+
+    function _postAmended(Posted memory p, address reserved, bytes32 hash) private {
+        Interval memory v = example();
+        ledger.postAmended(sentOf(p), "", reserved, hash, sharesRoot(v), contractsRoot(v));
+    }
+
+    function test_aHeaderNamesThePolicyInForce() public {
+        (Posted memory p, bytes32 hash) = _amended();
+        bytes memory sent = sentOf(p);
+        vm.startPrank(OPERATOR);
+        vm.expectRevert(IClearingLedger.Ledger_WrongInputs.selector);
+        ledger.post(sent);
+        bytes32 old = policyHash();
+        bytes32 shares = sharesRoot(last);
+        bytes32 places = contractsRoot(last);
+        vm.expectRevert(IClearingLedger.Ledger_WrongInputs.selector);
+        ledger.postAmended(sent, "", OPERATOR, old, shares, places);
+        vm.expectRevert(IClearingLedger.Ledger_WrongInputs.selector);
+        ledger.postAmended(sent, "", OPERATOR, hash, places, shares);
+        ledger.postAmended(sent, "", OPERATOR, hash, shares, places);
+        vm.stopPrank();
+        assertEq(ledger.head(), last.number);
+        ledger.requireHeader(p.header);
+    }
+
+    function test_aVoidedHeaderKeepsItsTerms() public {
+        (Posted memory p, bytes32 hash) = _amended();
+        vm.prank(OPERATOR);
+        _postAmended(p, OPERATOR, hash);
+        voidFrom(p.header, false);
+        assertEq(ledger.head(), last.number - 1);
+        vm.startPrank(vm.addr(102));
+        bytes memory sent = sentOf(p);
+        vm.expectRevert(IClearingLedger.Ledger_WrongInputs.selector);
+        ledger.postInstead(sent, "", address(0));
+        _postAmended(p, address(0), hash);
+        vm.stopPrank();
+        assertEq(ledger.head(), last.number);
+        ledger.requireHeader(p.header);
+    }
+
+    function test_onlySignersPostUnderOtherTerms() public {
+        (Posted memory p, bytes32 hash) = _amended();
+        bytes memory sent = sentOf(p);
+        bytes32 shares = sharesRoot(last);
+        bytes32 places = contractsRoot(last);
+        vm.startPrank(WATCHER);
+        vm.expectRevert(IClearingLedger.Ledger_NotSigner.selector);
+        ledger.postAmended(sent, "", OPERATOR, hash, shares, places);
+        vm.expectRevert(IClearingLedger.Ledger_NotSigner.selector);
+        ledger.postAmended(sent, "", WATCHER, hash, shares, places);
+        vm.stopPrank();
+    }
+
+    /// @dev Whatever happens, what was in force for an interval before the next gate stays so.
+    function test_whatIsInForceBehindTheNextGateNeverChanges(uint256 moves) public {
+        bytes32[] memory seen = new bytes32[](40);
+        uint64 limit = 5000;
+        bool voided = false;
+        Posted memory p;
+        for (uint256 step = 0; step < 10; ++step) {
+            uint256 move = moves % 4;
+            moves /= 4;
+            if (move == 3 && begun && !voided) {
+                voidFrom(p.header, moves % 2 == 0);
+                voided = true;
+            } else if (move == 0 || voided) {
+                limit -= 1;
+                _tighten(_grid(limit, 5000, 900));
+            } else {
+                p = _next();
+            }
+            for (uint32 t = 1; t < ledger.nextGate(); ++t) {
+                (uint32 version, bytes32 termsHash) = terms.inForce(t);
+                bytes32 now_ = keccak256(abi.encode(version, termsHash));
+                assertTrue(seen[t] == 0 || seen[t] == now_, "unchanged");
+                seen[t] = now_;
+            }
+        }
+    }
+
     /* ------------------------------------------------ SHARES ------------------------------------------------- */
 
     function test_sharesNeedBothHands() public {
