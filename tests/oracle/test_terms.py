@@ -106,18 +106,18 @@ def test_what_cannot_be_is_refused_with_field_and_remedy(office: Office, tmp_pat
     assert "limit: nothing to tighten; give --limit" in office.refused("tighten")
     assert "limit: '3:9' will not do; give LINE=WH" in office.refused("tighten", "--limit", "3:9")
     assert "a higher limit is announced" in office.refused("tighten", "--limit", "3=99999999")
-    assert "must sign; put its key into" in office.refused("tighten", "--limit", "3=5000")
-    wrong = sign_message(office.terms("tighten", "--limit", "3=5000", "--message"), REGISTRAR).hex()
-    assert "Terms_NotSigned" in office.refused("tighten", "--limit", "3=5000", "--signature", wrong)
+    assert "must sign; put its key into" in office.refused("tighten", "--limit", "3=4000")
+    wrong = sign_message(office.terms("tighten", "--limit", "3=4000", "--message"), REGISTRAR).hex()
+    assert "Terms_NotSigned" in office.refused("tighten", "--limit", "3=4000", "--signature", wrong)
     assert "signature: 'zz' is not hexadecimal" in office.refused(
-        "tighten", "--limit", "3=5000", "--signature", "zz"
+        "tighten", "--limit", "3=4000", "--signature", "zz"
     )
     assert "no grid is announced" in office.refused("adopt", "grid")
     assert "Terms_Unauthorised" in office.refused("announce", "grid", "--version", "1")
     assert "limit: give either" in office.refused("announce", "grid")
     genesis = ("--genesis", str(office.genesis))
-    assert "policy.meter_lag: 3 instead of 0; it stays" in office.refused(
-        "announce", "policy", *genesis, "--set", "meter_lag=3"
+    assert "policy.essential_rank: 1 instead of 2; it stays" in office.refused(
+        "announce", "policy", *genesis, "--set", "essential_rank=1"
     )
     assert "set: a policy has no spred_ticks" in office.refused(
         "announce", "policy", *genesis, "--set", "spred_ticks=3"
