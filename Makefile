@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NODE_MODULES := contracts/node_modules
+WEB := oracle/web
 FORGE := $(CURDIR)/$(NODE_MODULES)/@foundry-rs/forge-linux-amd64/bin
 PYTEST ?= $(BIN)/python -m pytest -n auto
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -11,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV := $(VENV)/uv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-node demo drill test mutants lint format contracts coverage slither halmos brownie gas lock clean
+.PHONY: help setup setup-node demo drill page test mutants lint format contracts coverage slither halmos brownie gas lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +20,7 @@ help: ## List what can be made
 setup: $(VENV)/.installed ## Install the Python side into .venv (needs Python 3.11 or newer)
 	@:
 
-setup-node: $(NODE_MODULES)/.installed ## Install the compiler, anvil and the Solidity tools (needs Node 20 or newer)
+setup-node: $(NODE_MODULES)/.installed $(WEB)/node_modules/.installed ## Install the compiler, anvil and the Solidity tools (needs Node 20 or newer)
 	@:
 
 demo: setup ## Watch a market clear, commit, settle and be audited on a chain
@@ -28,8 +29,12 @@ demo: setup ## Watch a market clear, commit, settle and be audited on a chain
 drill: setup ## Freeze a market in full run and take everybody's money out
 	@$(BIN)/clearwatt drill $(ARGS)
 
+page: $(WEB)/node_modules/.installed ## Make build/clearwatt.html, the checker as a page that works without a network
+	@cd $(WEB) && npm run --silent page
+
 test: setup setup-node ## Run all tests, Solidity and Python
 	@cd contracts && npm run --silent test
+	@cd $(WEB) && npm run --silent test
 	$(PYTEST) $(ARGS)
 
 mutants: setup ## Change every field of a valid interval and print what stops each change
@@ -40,11 +45,13 @@ lint: setup setup-node ## Check form, types and style, changing nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@cd contracts && npm run --silent lint
+	@cd $(WEB) && npm run --silent lint
 
 format: setup setup-node ## Rewrite the sources into the agreed form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	cd contracts && npm run --silent format
+	cd $(WEB) && npm run --silent format
 
 contracts: setup setup-node ## Recompile the contracts into deploy/artifacts and contracts/snapshots
 	$(BIN)/python -m deploy.compile_contracts
@@ -59,7 +66,7 @@ slither: setup-node .venv-assurance/.installed ## Hold Slither's findings agains
 halmos: setup-node .venv-assurance/.installed ## Prove claims and header chain for all inputs
 	cd contracts && PATH="$(FORGE):$$PATH" FOUNDRY_TEST=test/symbolic \
 		FOUNDRY_OUT=cache/symbolic/out FOUNDRY_CACHE_PATH=cache/symbolic/cache \
-		../.venv-assurance/bin/halmos --forge-build-out cache/symbolic/out --array-lengths payload=436
+		../.venv-assurance/bin/halmos --forge-build-out cache/symbolic/out --array-lengths sent=356
 
 brownie: setup-node .venv-brownie/.installed ## Brownie as a workbench: tests with coverage on anvil, or ARGS=console
 	.venv-brownie/bin/python contracts/tools/workbench.py $(ARGS)
@@ -73,12 +80,13 @@ lock: $(VENV)/uv/.installed ## Resolve every dependency anew and write the lock 
 	$(call compile,requirements-bench.lock,--extra bench --extra grids -c requirements-dev.lock)
 	$(call compile-apart,assurance)
 	$(call compile-apart,brownie)
-	cd contracts && rm -f package-lock.json && npm install --loglevel=error --package-lock-only --omit-lockfile-registry-resolved
+	for project in contracts $(WEB); do (cd $$project && rm -f package-lock.json && \
+		npm install --loglevel=error --package-lock-only --omit-lockfile-registry-resolved) || exit 1; done
 	@! grep -n '://' requirements*.lock || { echo 'a lock file names a host' >&2; exit 1; }
-	@! grep -n '"resolved"' contracts/package-lock.json || { echo 'package-lock.json names a host' >&2; exit 1; }
+	@! grep -n '"resolved"' contracts/package-lock.json $(WEB)/package-lock.json || { echo 'package-lock.json names a host' >&2; exit 1; }
 
 clean: ## Remove everything that was made, and nothing that was written
-	rm -rf $(VENV) .venv-assurance .venv-brownie $(NODE_MODULES) contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build dist
+	rm -rf $(VENV) .venv-assurance .venv-brownie $(NODE_MODULES) $(WEB)/node_modules contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build dist
 	find offchain deploy oracle tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Hashes of every file, for every platform, and no address of any registry.
@@ -116,8 +124,8 @@ $(VENV)/uv/.installed: | $(VENV)/bin/python
 	$(VENV)/uv/bin/python -m pip --disable-pip-version-check --quiet install uv
 	@touch $@
 
-$(NODE_MODULES)/.installed: contracts/package-lock.json contracts/package.json
+%/node_modules/.installed: %/package-lock.json %/package.json
 	@command -v npm >/dev/null || \
 		{ echo 'The compiler and anvil come from npm: install Node 20 or newer (the demo needs neither).' >&2; exit 1; }
-	cd contracts && npm ci --loglevel=error --no-audit --no-fund
+	cd $* && npm ci --loglevel=error --no-audit --no-fund
 	@touch $@

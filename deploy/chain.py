@@ -35,6 +35,8 @@ _DEVNET_MAX_FEE = 100 * _GWEI
 _RECEIPT_PATIENCE_S = 180
 _POLL_S = 1.0
 _LOG_RANGE = 2_000
+_FORK_BLOCKS = 64
+"""Deeper than a fork of the chain goes."""
 _LONGEST_REASON = 300
 
 
@@ -78,6 +80,8 @@ class Chain:
         self.chain_id = web3.eth.chain_id
         self._nonces: dict[ChecksumAddress, int] = {}
         self._errors: dict[str, str] = {}
+        self._settled: dict[ChecksumAddress, tuple[int, list[LogReceipt]]] = {}
+        self._inputs: dict[tuple[bytes, int], HexBytes | None] = {}
 
     @property
     def is_devnet(self) -> bool:
@@ -129,12 +133,15 @@ class Chain:
         """The number of the payer's next transaction."""
         return self._nonces.get(self.payer) or self.web3.eth.get_transaction_count(self.payer)
 
-    def transact(self, call: ContractFunction, account: LocalAccount | None = None) -> TxReceipt:
+    def transact(
+        self, call: ContractFunction, account: LocalAccount | None = None, wei: int = 0
+    ) -> TxReceipt:
         """Call a contract in a transaction and wait until it is in a block.
 
         Args:
             call: The contract's function with its arguments.
             account: Who signs; the chain's payer if not given.
+            wei: What is sent along of the chain's own coin.
 
         Raises:
             ChainError: When the transaction is refused or reverts, naming the contract's own error.
@@ -142,8 +149,17 @@ class Chain:
         self._learn_errors(call.contract_abi)
         data = cast(HexStr, call._encode_transaction_data())
         return self._send(
-            call.fn_name, {"to": call.address, "data": data, "value": Wei(0)}, account
+            call.fn_name, {"to": call.address, "data": data, "value": Wei(wei)}, account
         )
+
+    def refusal(self, call: ContractFunction, fields: TxParams | None = None) -> str | None:
+        """Why the chain would refuse a call now, by the contract's own error; None if it would not."""
+        self._learn_errors(call.contract_abi)
+        try:
+            call.call(fields or {})
+        except self.engine.refusals as error:
+            return self._reason(error)
+        return None
 
     def transfer(self, to: ChecksumAddress, wei: int) -> TxReceipt:
         """Send the chain's own coin from the payer."""
@@ -235,18 +251,27 @@ class Chain:
     # EVENTS
 
     def logs(self, address: ChecksumAddress, until: int | None = None) -> Iterator[LogReceipt]:
-        """Every event that a contract has emitted, oldest first; up to a block, if one is given."""
+        """Every event that a contract has emitted, oldest first; up to a block, if one is given.
+
+        A node is asked once: what no fork can change any more is kept, for whoever looks again and again.
+        """
         newest = self.web3.eth.block_number if until is None else until
         if self.engine.events is not None:
             for log in self.engine.events(address):
                 if log["blockNumber"] <= newest:
                     yield log
             return
-        for first in range(0, newest + 1, _LOG_RANGE):
+        settled, kept = self._settled.get(address, (-1, []))
+        yield from (log for log in kept if log["blockNumber"] <= newest)
+        for first in range(settled + 1, newest + 1, _LOG_RANGE):
             last = min(newest, first + _LOG_RANGE - 1)
-            yield from self.web3.eth.get_logs(
+            logs = self.web3.eth.get_logs(
                 {"address": address, "fromBlock": BlockNumber(first), "toBlock": BlockNumber(last)}
             )
+            settled = max(settled, min(last, newest - _FORK_BLOCKS))
+            kept = [*kept, *(log for log in logs if log["blockNumber"] <= settled)]
+            self._settled[address] = (settled, kept)
+            yield from logs
 
     def input_of(self, log: LogReceipt) -> HexBytes | None:
         """What the transaction that made a contract emit an event sent to that contract.
@@ -254,6 +279,12 @@ class Chain:
         None where the transaction called another contract, which then called this one: whatever
         such a transaction carries, it need not be what this contract was given.
         """
+        place = (bytes(log["blockHash"]), log["transactionIndex"])
+        if place not in self._inputs:
+            self._inputs[place] = self._input_of(log)
+        return self._inputs[place]
+
+    def _input_of(self, log: LogReceipt) -> HexBytes | None:
         transaction = self.web3.eth.get_transaction_by_block(
             log["blockNumber"], log["transactionIndex"]
         )

@@ -16,10 +16,24 @@ from web3.utils.address import get_create_address
 
 from deploy.chain import Chain, ChainError
 from offchain.errors import ClearwattError
+from offchain.randomness.drand import Network, evm_key
+
+MAX_RING: Final = 1_280
+"""The most headers that a ledger keeps."""
 
 ARTIFACTS: Final = Path(__file__).resolve().parent / "artifacts"
 
-GROUP: Final = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "terms")
+GROUP: Final = (
+    "ledger",
+    "bond",
+    "beacon",
+    "faults",
+    "escrow",
+    "verifier",
+    "forced",
+    "requests",
+    "terms",
+)
 """The contracts that name each other, in the order of their creation: the others ask the ledger how deep trees are."""
 
 CONTRACTS: Final = {
@@ -32,9 +46,13 @@ CONTRACTS: Final = {
     "escrow": "SettlementEscrow",
     "verifier": "NetworkVerifier",
     "forced": "ForcedOrders",
+    "requests": "DataRequests",
     "terms": "MarketTerms",
 }
-"""The artefact of each contract of a market."""
+"""The artefact of each contract of a market; of the beacon, the adapter that is used where nothing else is said."""
+
+BEACONS: Final = {"commit-reveal": "CommitReveal", "drand": "DrandBeacon", "dev": "DevBeacon"}
+"""The artefact of each randomness adapter by its name in a configuration."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +80,7 @@ class Artifact:
         return bytes.fromhex(self.deployed.removeprefix("0x"))
 
 
-ANSWERS_FOR: Final = {"FaultProofs": "MeterFaults"}
+ANSWERS_FOR: Final = {"FaultProofs": "FaultsAnnex"}
 """Contracts whose address answers to the functions of another as well, by forwarding."""
 
 
@@ -98,6 +116,19 @@ def artifact(name: str) -> Artifact:
 
 
 @dataclass(frozen=True)
+class DrandSettings:
+    """Which rounds make a market's seeds.
+
+    Attributes:
+        network: The drand network.
+        delay_seconds: Least time between the orders and the round; longer than a fork of the chain can be.
+    """
+
+    network: Network
+    delay_seconds: int
+
+
+@dataclass(frozen=True)
 class MarketSettings:
     """What a market's contracts are deployed with.
 
@@ -109,11 +140,11 @@ class MarketSettings:
         nonce: 32 bytes that tell this market from every other with equal settings.
         packed_grid: The first grid.
         participants: How many registration numbers the trees have room for.
-        tips: Ends of the hash chains of the parties that make the seeds.
+        tips: Ends of the hash chains of the parties that make the seeds; empty with another adapter.
         relief: Who receives what a slashed bond leaves over for the harmed.
         window_seconds: How long a header can be disputed.
         deadline_seconds: How late the next header may be before anyone may freeze the ledger.
-        ring_size: Number of headers kept.
+        ring_size: Number of headers kept, at most `MAX_RING`.
         bond_micro: The operator's bond.
         penalty_micro: What one proven fault costs; half of it is burned.
         reward_micro: What the prover receives of it; None for a quarter.
@@ -127,6 +158,12 @@ class MarketSettings:
         market_operator: Who announces policies and shares; None for the payer.
         terms_delay_seconds: How long these announcements wait; None for the least that lets everybody leave before.
         token: The currency; None to deploy one that anyone can mint.
+        randomness: The adapter, a name in `BEACONS`.
+        drand: Its rounds, where that is drand.
+        answer_seconds: How long a question about data waits; None for a quarter of the window.
+        least_gas_price_wei: Least price of gas that the fee for an answer reckons with.
+        outflow_cap_micro: Most that is paid in a window to who never deposited; None for the bond.
+        outflow_stake_micro: Deposits from which on an account is not bounded so.
     """
 
     policy_hash: bytes
@@ -154,6 +191,12 @@ class MarketSettings:
     market_operator: ChecksumAddress | None = None
     terms_delay_seconds: int | None = None
     token: ChecksumAddress | None = None
+    randomness: str = "commit-reveal"
+    drand: DrandSettings | None = None
+    answer_seconds: int | None = None
+    least_gas_price_wei: int = 10**9
+    outflow_cap_micro: int | None = None
+    outflow_stake_micro: int = 1
 
 
 @dataclass(frozen=True)
@@ -164,12 +207,13 @@ class Deployment:
         token: The currency; on a development chain anyone can mint it.
         registry: GridRegistry.
         bond: OracleBond.
-        beacon: CommitReveal.
+        beacon: CommitReveal, DrandBeacon or DevBeacon.
         faults: FaultProofs.
         escrow: SettlementEscrow.
         ledger: ClearingLedger.
         verifier: NetworkVerifier.
         forced: ForcedOrders.
+        requests: DataRequests.
         terms: MarketTerms.
         grid_version: Version of the first grid.
         gas: What it took, all transactions together.
@@ -184,6 +228,7 @@ class Deployment:
     ledger: Contract
     verifier: Contract
     forced: Contract
+    requests: Contract
     terms: Contract
     grid_version: int
     gas: int
@@ -205,6 +250,11 @@ class Journal:
 
     def done(self, step: str, gas: int) -> None:
         """A step is behind us; it took gas, or 0 if it had been taken before."""
+
+
+def artifact_names(randomness: str) -> dict[str, str]:
+    """The artefact of each contract of a market with a randomness adapter."""
+    return CONTRACTS | {"beacon": BEACONS[randomness]}
 
 
 def deploy_all(
@@ -234,6 +284,7 @@ class _Site:
         self._chain = chain
         self._settings = settings
         self._journal = journal
+        self._names = artifact_names(settings.randomness)
         self._gas = 0
 
     def build(self) -> Deployment:
@@ -290,15 +341,18 @@ class _Site:
             s.signatures,
             s.eager,
         )
-        peers = ("ledger", "bond", "escrow", "verifier", "forced")
+        peers = ("ledger", "bond", "escrow", "verifier", "forced", "requests")
+        cap = s.bond_micro if s.outflow_cap_micro is None else s.outflow_cap_micro
+        patience = max(1, s.window_seconds // 4) if s.answer_seconds is None else s.answer_seconds
         return {
             "ledger": (ledger,),
             "bond": (bond, list(s.signers) or [payer]),
-            "beacon": (at["ledger"], list(s.tips)),
+            "beacon": self._beacon_arguments(),
             "faults": tuple(at[name] for name in peers),
-            "escrow": (token, at["ledger"], s.registrar or payer),
+            "escrow": (token, at["ledger"], s.registrar or payer, cap, s.outflow_stake_micro),
             "verifier": (registry,),
             "forced": (at["ledger"], at["escrow"]),
+            "requests": (at["ledger"], patience, s.least_gas_price_wei),
             "terms": (
                 at["ledger"],
                 s.grid_operator or payer,
@@ -307,6 +361,18 @@ class _Site:
                 s.terms_delay_seconds or least_terms_delay(s.window_seconds, s.deadline_seconds),
             ),
         }
+
+    def _beacon_arguments(self) -> tuple[object, ...]:
+        s, at = self._settings, self._journal.at
+        if s.randomness == "dev":
+            return (at["ledger"],)
+        if s.randomness == "commit-reveal":
+            return (at["ledger"], list(s.tips))
+        if s.drand is None:
+            raise ChainError("randomness: drand needs its network; name it in the settings")
+        network = s.drand.network
+        times = (network.genesis_time, network.period_s, s.drand.delay_seconds)
+        return (at["ledger"], at["bond"], evm_key(network.public_key), *times)
 
     def _plan_group(self) -> None:
         """Keep the planned addresses if what is missing can still be created there, else plan anew."""
@@ -322,7 +388,7 @@ class _Site:
 
     def _stands(self, name: str) -> bool:
         address = self._journal.at.get(name)
-        return address is not None and has_code_of(self._chain.web3, CONTRACTS[name], address)
+        return address is not None and has_code_of(self._chain.web3, self._names[name], address)
 
     def _alone(self, name: str) -> Contract:
         """A contract that needs no other's address."""
@@ -332,7 +398,7 @@ class _Site:
 
     def _create(self, name: str, *arguments: object) -> Contract:
         """A contract at its planned address, where it may stand already."""
-        compiled, planned = artifact(CONTRACTS[name]), self._journal.at[name]
+        compiled, planned = artifact(self._names[name]), self._journal.at[name]
         if self._stands(name):
             self._journal.done(name, 0)
             return self._chain.web3.eth.contract(planned, abi=compiled.abi)

@@ -14,7 +14,14 @@ from eth_typing import ChecksumAddress
 from web3 import Web3
 
 from deploy.chain import Chain, ChainError
-from deploy.contracts import CONTRACTS, Deployment, Journal, deploy_all, has_code_of
+from deploy.contracts import (
+    CONTRACTS,
+    Deployment,
+    Journal,
+    artifact_names,
+    deploy_all,
+    has_code_of,
+)
 from deploy.devnet import embedded
 from deploy.pilot import VACANT, Pilot
 from offchain.errors import InputError
@@ -42,6 +49,7 @@ class DeploymentFile(Journal):
         told: Hears of every step.
         head: Everything but the contracts.
         contracts: By name: contract, address, and once it stands code_hash, block and gas.
+        artifacts: The artefact of each contract.
     """
 
     path: Path
@@ -49,6 +57,7 @@ class DeploymentFile(Journal):
     told: Told = silent
     head: dict[str, Any] = field(default_factory=dict)
     contracts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    artifacts: Mapping[str, str] = field(default_factory=lambda: CONTRACTS)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -60,7 +69,7 @@ class DeploymentFile(Journal):
         Raises:
             InputError: When the file is not ours, or is of another chain, payer or pilot.
         """
-        file = cls(path, chain, told)
+        file = cls(path, chain, told, artifacts=artifact_names(pilot.randomness))
         if not path.exists():
             if not path.parent.is_dir():
                 raise InputError(f"out: there is no folder {path.parent}; make it first")
@@ -114,21 +123,21 @@ class DeploymentFile(Journal):
         """Whether a contract stands as recorded, or has not been recorded as standing."""
         if "code_hash" not in entry:
             return True
-        return name in CONTRACTS and entry["code_hash"] == self._code_hash(self.at[name])
+        return name in self.artifacts and entry["code_hash"] == self._code_hash(self.at[name])
 
     def standing(self) -> list[str]:
         """The contracts whose code is at their address now."""
         return [
             name
             for name, address in self.at.items()
-            if has_code_of(self.chain.web3, CONTRACTS[name], address)
+            if has_code_of(self.chain.web3, self.artifacts[name], address)
         ]
 
     def plan(self, addresses: Mapping[str, ChecksumAddress]) -> None:
         """See Journal."""
         super().plan(addresses)
         for name, address in addresses.items():
-            self.contracts[name] = {"contract": CONTRACTS[name], "address": address}
+            self.contracts[name] = {"contract": self.artifacts[name], "address": address}
         self.write()
 
     def done(self, step: str, gas: int) -> None:

@@ -16,11 +16,18 @@ import numpy as np
 from eth_typing import ChecksumAddress
 from web3 import Web3
 
-from deploy.contracts import MarketSettings, least_terms_delay
+from deploy.contracts import (
+    BEACONS,
+    MAX_RING,
+    DrandSettings,
+    MarketSettings,
+    least_terms_delay,
+)
 from offchain.errors import InputError
 from offchain.grid.model import Grid
 from offchain.market import Genesis, genesis, register
 from offchain.policy import PRICE_CURVES, Policy
+from offchain.randomness.drand import KEY_BYTES, QUICKNET, Network, evm_key
 from offchain.records import SHARE
 from offchain.settlement import apportion
 from offchain.units import PPB
@@ -44,7 +51,9 @@ _VACANT_WORD: Final = "vacant"
 _RESERVE_LINE: Final = 2
 _U32: Final = 2**32 - 1
 _U64: Final = 2**64 - 1
+_GWEI: Final = 10**9
 _LEAST_RING: Final = 4
+_LEAST_WINDOW: Final = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +66,9 @@ class Pilot:
         grid: Its wires.
         owners: N addresses by registration number.
         columns: The other columns of the participants, int64[N] each; `bus` as bus numbers.
-        tips: Ends of the seed parties' hash chains.
+        randomness: Where seeds come from: commit-reveal, drand or dev.
+        tips: Ends of the seed parties' hash chains; empty but with commit-reveal.
+        drand: Which rounds make the seeds; None but with drand.
         signers: Who may post; empty for the payer alone.
         signatures: How many of them each header needs.
         eager: Whether each header brings its network certificate.
@@ -75,6 +86,10 @@ class Pilot:
         market_operator: Who announces policies and shares; None for the payer.
         terms_delay_seconds: How long these announcements wait.
         token: The currency; None for a test currency that anyone can mint.
+        answer_seconds: How long a question about data waits for its answer.
+        least_gas_price_wei: Least price of gas that the fee for an answer reckons with.
+        outflow_cap_micro: Most that is paid in a window to who never deposited.
+        outflow_stake_micro: Deposits from which on an account is not bounded so.
     """
 
     name: str
@@ -82,7 +97,9 @@ class Pilot:
     grid: Grid
     owners: tuple[ChecksumAddress, ...]
     columns: Mapping[str, np.ndarray[Any, np.dtype[np.int64]]]
+    randomness: str
     tips: tuple[bytes, ...]
+    drand: DrandSettings | None
     signers: tuple[ChecksumAddress, ...]
     signatures: int
     eager: bool
@@ -100,6 +117,10 @@ class Pilot:
     market_operator: ChecksumAddress | None
     terms_delay_seconds: int
     token: ChecksumAddress | None
+    answer_seconds: int
+    least_gas_price_wei: int
+    outflow_cap_micro: int
+    outflow_stake_micro: int
 
     def genesis(
         self, chain_id: int, ledger: bytes, nonce: bytes, salt_key: bytes, grid_version: int
@@ -154,6 +175,12 @@ class Pilot:
             market_operator=self.market_operator,
             terms_delay_seconds=self.terms_delay_seconds,
             token=self.token,
+            randomness=self.randomness,
+            drand=self.drand,
+            answer_seconds=self.answer_seconds,
+            least_gas_price_wei=self.least_gas_price_wei,
+            outflow_cap_micro=self.outflow_cap_micro,
+            outflow_stake_micro=self.outflow_stake_micro,
         )
 
 
@@ -179,23 +206,27 @@ def read_pilot(path: Path) -> Pilot:
     terms = file.section("terms", optional=True)
     file.close()
 
-    window = ledger.integer("window_seconds", 1, _U32)
+    window = ledger.integer("window_seconds", _LEAST_WINDOW, _U32)
     deadline = ledger.integer("deadline_seconds", 1, _U32)
     least_ring = max(_LEAST_RING, 2 * -(-window // policy.interval_s) + 1)
     penalty = bond.integer("penalty_micro", 1, _U64)
     least_delay = 2 * (window + deadline)
     least_wait = least_terms_delay(window, deadline)
     signers = bond.addresses("signers")
+    minimum = bond.integer("minimum_micro", penalty, _U64)
+    randomness, tips, drand = _randomness(beacon)
     checked: dict[str, Any] = {
         "name": market.text("name"),
-        "tips": beacon.hashes("tips"),
+        "randomness": randomness,
+        "tips": tips,
+        "drand": drand,
         "signers": signers,
         "signatures": ledger.integer("signatures", 1, max(1, len(signers)), 1),
         "eager": ledger.flag("eager", default=True),
         "window_seconds": window,
         "deadline_seconds": deadline,
-        "ring_size": ledger.integer("ring_size", least_ring, _U32),
-        "bond_micro": bond.integer("minimum_micro", penalty, _U64),
+        "ring_size": ledger.integer("ring_size", least_ring, MAX_RING),
+        "bond_micro": minimum,
         "penalty_micro": penalty,
         "reward_micro": bond.integer("reward_micro", 0, penalty // 2, penalty // 4),
         "delay_seconds": bond.integer("delay_seconds", least_delay, _U32, least_delay),
@@ -206,6 +237,10 @@ def read_pilot(path: Path) -> Pilot:
         "market_operator": terms.optional_address("market_operator"),
         "terms_delay_seconds": terms.integer("delay_seconds", least_wait, _U32, least_wait),
         "token": None if escrow.text("token") == "test" else escrow.address("token"),
+        "answer_seconds": ledger.integer("answer_seconds", 1, window // 3, max(1, window // 4)),
+        "least_gas_price_wei": ledger.integer("least_gas_price_wei", 1, _U64, _GWEI),
+        "outflow_cap_micro": escrow.integer("outflow_cap_micro", 1, _U64, minimum),
+        "outflow_stake_micro": escrow.integer("outflow_stake_micro", 1, _U64, 1),
     }
     listed = market.text("participants")
     source = wires.text("source")
@@ -363,6 +398,36 @@ def _policy(section: _Section) -> Policy:
             f"policy.meter_operator: '{operator}' is not an address; give 0x and 40 digits"
         )
     return Policy(**chosen, meter_operator=bytes.fromhex(operator.removeprefix("0x")))
+
+
+def _randomness(
+    section: _Section,
+) -> tuple[str, tuple[bytes, ...], DrandSettings | None]:
+    """Name of the adapter, and what it needs."""
+    name = section.text("randomness", "commit-reveal")
+    if name not in BEACONS:
+        known = ", ".join(BEACONS)
+        raise InputError(f"beacon.randomness: '{name}' is none; give one of {known}")
+    if name == "commit-reveal":
+        return name, section.hashes("tips"), None
+    if name == "dev":
+        return name, (), None
+    delay = section.integer("delay_seconds", 1, _U32)
+    key = section.optional_text("public_key")
+    network = QUICKNET
+    if key is not None:
+        try:
+            packed = bytes.fromhex(key.removeprefix("0x"))
+        except ValueError:
+            packed = b""
+        if len(packed) != KEY_BYTES:
+            raise InputError(
+                "beacon.public_key: give the 192 hexadecimal digits of a network's key"
+            )
+        evm_key(packed)
+        genesis = section.integer("genesis_time", delay, _U32)
+        network = Network(packed, genesis, section.integer("period_seconds", 1, _U32))
+    return name, (), DrandSettings(network, delay)
 
 
 def _grid_choices(section: _Section) -> dict[str, Any]:

@@ -65,6 +65,13 @@ class Operator:
         (revealed,) = beacon.events.Revealed().process_receipt(receipt, errors=DISCARD)
         return bytes(revealed["args"]["seed"]), int(receipt["gasUsed"])
 
+    def submit_round(self, interval: int, signature: bytes) -> tuple[bytes, int]:
+        """Fix the seed of an interval by a drand round; returns it, and the gas."""
+        beacon = self.contracts.beacon
+        receipt = self.chain.transact(beacon.functions.submit(interval, signature))
+        (drawn,) = beacon.events.Drawn().process_receipt(receipt, errors=DISCARD)
+        return bytes(drawn["args"]["seed"]), int(receipt["gasUsed"])
+
     def post(self, previous_hash: bytes, payload: bytes, certificate: bytes) -> int:
         """Post a header with its network certificate, as the signer that fixed the orders."""
         header, ledger = Header.unpack(payload), self.contracts.ledger.functions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,15 +17,20 @@ from web3.types import TxParams, Wei
 
 from deploy.chain import Chain
 from deploy.contracts import artifact
-from offchain.audit.findings import Rule
+from offchain.audit.findings import Fault, Rule
 from offchain.audit.history import ReadBundle
 from offchain.audit.published import PublishedMarket
 from offchain.errors import InputError
 from offchain.keccak import keccak
-from offchain.proofs import RULES, Proof, kebab, proofs, published_claim
+from offchain.orders.receipts import Receipt
+from offchain.proofs import RULES, Proof, bare_claim, kebab, proofs, published_claim
 
 #: More than any proof needs but that of the network of the largest grids.
 _CALL_GAS: Final = 16_000_000
+#: The most that paying the reward takes; nobody is paid yet in a call before the reservation.
+_REWARD_GAS: Final = 40_000
+#: Proofs that need no reservation: the reward is that of who asked for the data, whoever proves.
+UNRESERVED: Final = ("withheld",)
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,9 @@ class Challenge:
         proof: The function of FaultProofs, in kebab case.
         rules: The audit's rules that it answers.
         reward_micro: What the prover is paid: expected before, received after it was sent.
-        gas: Of the proof; estimated before, used after it was sent.
-        reserve_gas: Of its reservation; 0 before it was sent.
+        gas: Of the proof; the most before, used after it was sent.
+        reserve_gas: Of its reservation, likewise.
+        cost_wei: What both cost in the chain's own coin: at its present gas price, or as paid.
         voided: Whether the header is void.
         bond_micro: What is left of the bond.
     """
@@ -49,6 +55,7 @@ class Challenge:
     reward_micro: int
     gas: int
     reserve_gas: int
+    cost_wei: int
     voided: bool
     bond_micro: int
 
@@ -77,34 +84,49 @@ class Court:
     def call(self, proof: Proof) -> ContractFunction:
         """A proof as a call of the contract."""
         function: ContractFunction = getattr(self.faults.functions, proof.function)
-        return function(*map(_plain, proof.arguments))
+        return function(*map(plain, proof.arguments))
 
     def accepts(self, proof: Proof, sender: ChecksumAddress) -> bool:
         """Whether a proof would void the header now; costs nothing."""
-        try:
-            self.call(proof).call({"from": sender, "gas": _CALL_GAS})
-        except self.chain.engine.refusals:
-            return False
-        return True
+        fields: TxParams = {"from": sender, "gas": _CALL_GAS}
+        return self.chain.refusal(self.call(proof), fields) is None
 
     def find(
-        self, market: PublishedMarket, read: ReadBundle, interval: int, sender: ChecksumAddress
+        self,
+        market: PublishedMarket,
+        read: ReadBundle,
+        interval: int,
+        sender: ChecksumAddress,
+        receipts: tuple[Receipt, ...] = (),
     ) -> Iterator[Proof]:
-        """The proofs against an interval that the chain accepts, one of each kind."""
-        for proof in proofs(published_claim(market, read, interval)):
+        """The proofs against an interval that the chain accepts, one of each kind.
+
+        Where its bundle is missing, nothing but the header is known; then it can be proven that its data were asked
+        for in vain.
+        """
+        try:
+            claim = published_claim(market, read, interval, receipts)
+        except InputError:
+            claim = bare_claim(market, read, interval)
+        for proof in proofs(claim):
             if self.accepts(proof, sender):
                 yield proof
 
     def estimate(self, interval: int, proof: Proof, sender: ChecksumAddress) -> Challenge:
-        """What a proof would cost and bring."""
+        """What a proof would cost and bring; nothing is sent."""
         fields: TxParams = {"from": sender, "value": Wei(0)}
+        call = self.call(proof)
+        reserve = self.faults.functions.commit(_reservation(sender, call))
+        gas = call.estimate_gas(fields) + _REWARD_GAS
+        reserve_gas = 0 if proof.function in UNRESERVED else reserve.estimate_gas(fields)
         return Challenge(
             interval=interval,
             proof=kebab(proof.function),
             rules=RULES[proof.function],
             reward_micro=self._reward(),
-            gas=self.call(proof).estimate_gas(fields),
-            reserve_gas=0,
+            gas=gas,
+            reserve_gas=reserve_gas,
+            cost_wei=(gas + reserve_gas) * self.chain.web3.eth.gas_price,
             voided=False,
             bond_micro=int(self.bond.functions.bonded().call()),
         )
@@ -130,9 +152,11 @@ class Court:
         """
         sender = account.address if account else self.chain.payer
         call = self.call(proof)
-        encoded = bytes.fromhex(str(call._encode_transaction_data()).removeprefix("0x"))
-        commitment = keccak(bytes.fromhex(sender[2:]).rjust(32, b"\0") + keccak(encoded))
-        reserved = self.chain.transact(self.faults.functions.commit(commitment), account)
+        receipts = []
+        if proof.function not in UNRESERVED:
+            commit = self.faults.functions.commit(_reservation(sender, call))
+            receipts.append(self.chain.transact(commit, account))
+        reserve_gas = sum(int(receipt["gasUsed"]) for receipt in receipts)
         receipt: Any = self.chain.transact(call, account)
         (slashed,) = self.bond.events.Slashed().process_receipt(receipt, errors=DISCARD)
         return Challenge(
@@ -141,37 +165,76 @@ class Court:
             rules=RULES[proof.function],
             reward_micro=int(slashed["args"]["reward"]),
             gas=int(receipt["gasUsed"]),
-            reserve_gas=int(reserved["gasUsed"]),
+            reserve_gas=reserve_gas,
+            cost_wei=sum(
+                int(r["gasUsed"]) * int(r["effectiveGasPrice"]) for r in (*receipts, receipt)
+            ),
             voided=int(self.ledger.functions.head().call()) < interval,
             bond_micro=int(self.bond.functions.bonded().call()),
         )
 
 
-def _plain(argument: object) -> object:
+def _reservation(sender: ChecksumAddress, call: ContractFunction) -> bytes:
+    """What binds a proof to who sends it: ``H(abi.encode(sender, H(calldata)))``."""
+    encoded = bytes.fromhex(str(call._encode_transaction_data()).removeprefix("0x"))
+    return keccak(bytes.fromhex(sender[2:]).rjust(32, b"\0") + keccak(encoded))
+
+
+def plain(argument: object) -> object:
     """An argument as web3 takes it: named tuples have to be plain ones."""
-    return tuple(map(_plain, argument)) if isinstance(argument, tuple) else argument
+    return tuple(map(plain, argument)) if isinstance(argument, tuple) else argument
 
 
 def first_proof(
     court: Court,
     market: PublishedMarket,
     read: ReadBundle,
-    intervals: list[int],
+    faults: Iterable[Fault],
     sender: ChecksumAddress,
+    receipts: tuple[Receipt, ...] = (),
 ) -> tuple[int, Proof]:
-    """A proof against the earliest of some intervals that has one; it voids all later ones too.
+    """A proof against the earliest interval that has one; it voids all later ones too.
+
+    Of the proofs that the chain accepts, one that answers a rule which the audit named goes before others.
+
+    Args:
+        court: Of the market.
+        market: What its chain says.
+        read: Where bundles come from.
+        faults: What an audit found.
+        sender: Who would send it.
+        receipts: For orders that may have been left out.
 
     Raises:
-        InputError: When the chain accepts no proof against any of them.
+        InputError: When the chain accepts no proof against any of the intervals; it tells why of each.
     """
-    for interval in intervals:
-        for proof in court.find(market, read, interval, sender):
-            return interval, proof
-    named = ", ".join(map(str, intervals)) or "none"
-    raise InputError(
-        f"challenge: no proof is accepted against interval {named}; "
-        "the header is final or void already, or what it commits to was not published"
-    )
+    rules: dict[int, set[Rule]] = {}
+    for fault in faults:
+        rules.setdefault(fault.interval, set()).add(fault.rule)
+    for receipt in receipts:
+        if 1 <= receipt.interval <= len(market.headers):
+            rules.setdefault(receipt.interval, set()).add(Rule.OMITTED)
+    final = int(court.ledger.functions.finalHead().call())
+    reasons = []
+    for interval in sorted(rules):
+        if interval <= final:
+            reasons.append(f"interval {interval} is final, its window has passed")
+            continue
+        accepted: list[Proof] = []
+        try:
+            for proof in court.find(market, read, interval, sender, receipts):
+                if rules[interval] & set(RULES[proof.function]):
+                    return interval, proof
+                accepted.append(proof)
+        except InputError as error:
+            reasons.append(f"interval {interval}: {error}")
+        if accepted:
+            return interval, accepted[0]
+        reasons.append(
+            f"interval {interval} has no proof that the chain accepts: it is void already, "
+            "or the records behind a root were not published"
+        )
+    raise InputError(f"challenge: nothing can be proven; {'; '.join(reasons) or 'no fault'}")
 
 
 def challenge_json(challenge: Challenge, fault: str) -> dict[str, object]:
@@ -183,6 +246,7 @@ def challenge_json(challenge: Challenge, fault: str) -> dict[str, object]:
         "voided": challenge.voided,
         "gas": challenge.gas,
         "reserve_gas": challenge.reserve_gas,
+        "cost_wei": challenge.cost_wei,
         "reward": challenge.reward_micro,
         "bond_left": challenge.bond_micro,
     }
@@ -192,9 +256,11 @@ def print_challenge(challenge: Challenge, console: Console) -> None:
     """Tell a person what a challenge did, or would do."""
     did = "is void" if challenge.voided else "can be voided"
     rules = ", ".join(challenge.rules)
+    gas = challenge.gas + challenge.reserve_gas
     console.print(
-        f"\nInterval {challenge.interval} {did}: the proof `{challenge.proof}` ({rules}) takes "
-        f"{challenge.gas:,} gas and pays {challenge.reward_micro / 10**6:,.2f} to who sends it; "
+        f"\nInterval {challenge.interval} {did}: the proof `{challenge.proof}` ({rules}) with its reservation "
+        f"takes {gas:,} gas, {challenge.cost_wei / 10**18:.6f} of the chain's coin, and pays "
+        f"{challenge.reward_micro / 10**6:,.2f} of the market's currency to who sends it; "
         f"{challenge.bond_micro / 10**6:,.2f} are in the operator's bond.",
         soft_wrap=True,
     )

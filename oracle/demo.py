@@ -16,7 +16,7 @@ from coincurve import PrivateKey
 from eth_account.signers.local import LocalAccount
 
 from deploy.chain import Chain, development_key
-from deploy.contracts import Deployment, MarketSettings, deploy_all
+from deploy.contracts import MAX_RING, Deployment, MarketSettings, deploy_all
 from offchain.audit.history import audit_market
 from offchain.audit.verdict import Verdict
 from offchain.clearing.certificate import check_network
@@ -34,7 +34,7 @@ from offchain.market import (
     genesis,
     register,
 )
-from offchain.metering import ReadingTable
+from offchain.metering.readings import ReadingTable
 from offchain.orders.signing import domain_separator, signed
 from offchain.orders.table import OrderTable, Quantities, orders_from_columns
 from offchain.policy import DEFAULT_POLICY
@@ -163,6 +163,7 @@ class DemoRun:
         self.intervals: list[Interval] = []
         self.changes: list[tuple[int, str]] = []
         self.dc_violations = 0
+        self.eager = True
         self.clearer = Clearer(scenario.network.grid)
         self.lottery = Lottery(scenario, POLICY)
         self.fair = ServiceTally(scenario)
@@ -192,7 +193,9 @@ class DemoRun:
         batches = range(0, n, _REGISTER_AT_ONCE)
         with self.reporter.phase("Opening the market", 2 + len(batches)) as phase:
             draft = self._genesis(bytes(20), 1)
-            self.contracts = deploy_all(self.chain, self.settings(draft))
+            settings = self.settings(draft)
+            self.eager = settings.eager
+            self.contracts = deploy_all(self.chain, settings)
             self.gas.deploy = self.contracts.gas
             ledger = self.contracts.ledger.address
             phase.step(f"contracts deployed, the ledger is {ledger}")
@@ -247,7 +250,7 @@ class DemoRun:
             window_seconds=WINDOW_INTERVALS * POLICY.interval_s if devnet else LIVE_WINDOW_S,
             deadline_seconds=_DEADLINE_S,
             # where time has to be waited for, no header is final before the last is posted
-            ring_size=RING_SIZE if devnet else intervals + RING_SIZE,
+            ring_size=RING_SIZE if devnet else min(intervals + RING_SIZE, MAX_RING),
             bond_micro=_BOND_MICRO,
             penalty_micro=_PENALTY_MICRO,
         )
@@ -296,15 +299,15 @@ class DemoRun:
         committed = self.orders_to_commit(interval, orders)
         orders_root = PlainTree.of_table(KIND_ORDER, committed, len(self.scenario.bus)).root
         self.gas.orders.append(operator.commit_orders(interval, orders_root))
-        seed, gas = operator.reveal(interval, [b.preimage(interval) for b in self.beacons])
+        seed, gas = self.draw_seed(operator, interval)
         self.gas.seeds.append(gas)
         done = self.tell(interval, orders, seed)
-        self.gas.headers.append(
-            operator.post(self.state.header_hash, done.payload, done.certificate)
-        )
-        self.out.write(interval, done.bundle)
-        certificate = done.outcome.clearing.certificate
-        self.dc_violations += len(check_network(done.state.market.grid, certificate).violations)
+        # a ledger that is not eager looks at no certificate: it is in the bundle alone
+        certificate = done.certificate if self.eager else b""
+        self.gas.headers.append(operator.post(self.state.header_hash, done.payload, certificate))
+        self.publish(interval, done.bundle)
+        told = done.outcome.clearing.certificate
+        self.dc_violations += len(check_network(done.state.market.grid, told).violations)
         self.fair.add(quantities, done.allocation["flexible_x_wh"].astype(np.int64))
         self.lottery.step(quantities, seed)
         self.intervals.append(done)
@@ -319,6 +322,14 @@ class DemoRun:
         self.state = amend(self.state, grid=grid, grid_version=version)
         self.clearer = Clearer(grid)
         self.lottery.move_to(grid)
+
+    def publish(self, interval: int, bundle: bytes) -> None:
+        """Show everybody what is behind a header."""
+        self.out.write(interval, bundle)
+
+    def draw_seed(self, operator: Operator, interval: int) -> tuple[bytes, int]:
+        """Fix the seed of an interval; returns it, and the gas."""
+        return operator.reveal(interval, [beacon.preimage(interval) for beacon in self.beacons])
 
     def orders_to_commit(self, interval: int, orders: OrderTable) -> OrderTable:
         """The orders that the operator commits to: here all, as they were signed."""

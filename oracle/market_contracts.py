@@ -11,7 +11,7 @@ from web3 import Web3
 from web3.contract import Contract
 
 from deploy.chain import Chain
-from deploy.contracts import artifact, immutable_values, masked_code
+from deploy.contracts import BEACONS, artifact, immutable_values, masked_code
 from offchain.audit.published import Code
 from offchain.commitment.header import Domain
 from offchain.errors import InputError
@@ -22,11 +22,11 @@ _PLACES: Final = {
     "GridRegistry": ("ClearingLedger", "registry"),
     "FaultProofs": ("ClearingLedger", "faults"),
     "OracleBond": ("ClearingLedger", "bond"),
-    "CommitReveal": ("ClearingLedger", "beacon"),
     "SettlementEscrow": ("FaultProofs", "escrow"),
     "ForcedOrders": ("FaultProofs", "forced"),
     "NetworkVerifier": ("FaultProofs", "verifier"),
-    "MeterFaults": ("FaultProofs", "meterFaults"),
+    "FaultsAnnex": ("FaultProofs", "annex"),
+    "DataRequests": ("FaultProofs", "requests"),
     "MarketTerms": ("ClearingLedger", "terms"),
 }
 """Who names each contract, and as what."""
@@ -37,13 +37,17 @@ _COURT: Final = {
     "escrow": "SettlementEscrow",
     "verifier": "NetworkVerifier",
     "forced": "ForcedOrders",
+    "requests": "DataRequests",
     "_registry": "GridRegistry",
 }
 _BINDINGS: Final = {
     "FaultProofs": _COURT,
-    "MeterFaults": _COURT,
+    "FaultsAnnex": _COURT,
     "OracleBond": {"ledger": "ClearingLedger", "faults": "FaultProofs"},
     "CommitReveal": {"ledger": "ClearingLedger"},
+    "DrandBeacon": {"ledger": "ClearingLedger", "bond": "OracleBond"},
+    "DevBeacon": {"ledger": "ClearingLedger"},
+    "DataRequests": {"ledger": "ClearingLedger"},
     "SettlementEscrow": {"ledger": "ClearingLedger"},
     "ForcedOrders": {"ledger": "ClearingLedger", "escrow": "SettlementEscrow"},
     "NetworkVerifier": {"registry": "GridRegistry"},
@@ -84,6 +88,11 @@ class MarketContracts:
     at: Mapping[str, Contract]
     code: tuple[Code, ...]
 
+    @property
+    def beacon(self) -> Contract:
+        """The randomness adapter, whichever it is."""
+        return next(self.at[name] for name in BEACONS.values() if name in self.at)
+
     @classmethod
     def of(cls, chain: Chain, ledger_address: str) -> MarketContracts:
         """The contracts of the market of a ledger.
@@ -101,6 +110,7 @@ class MarketContracts:
         found.add("ClearingLedger", Web3.to_checksum_address(ledger_address))
         for name, (owner, immutable) in _PLACES.items():
             found.add(name, found.address(owner, immutable))
+        found.add_beacon(found.address("ClearingLedger", "beacon"))
         found.require_bound()
         token = found.address("SettlementEscrow", "token")
         at = {
@@ -131,6 +141,15 @@ class _Finder:
         self.code[name] = code
         self._values[name] = immutable_values(bytes(web3.eth.get_code(address)), compiled)
 
+    def add_beacon(self, address: ChecksumAddress) -> None:
+        """Take up the randomness adapter, which may be any of the published ones."""
+        web3 = self._chain.web3
+        for name in BEACONS.values():
+            if masked_code(web3, name, address) == artifact(name).code:
+                self.add(name, address)
+                return
+        self.add(BEACONS["commit-reveal"], address)
+
     def address(self, name: str, immutable: str) -> ChecksumAddress:
         """An address in a contract's code."""
         return Web3.to_checksum_address(self._values[name][immutable][_ADDRESS_AT:])
@@ -146,12 +165,13 @@ class _Finder:
 
     def require_bound(self) -> None:
         """Hold every contract to those that it must name, and to the depth of the ledger's trees."""
-        for name, bindings in _BINDINGS.items():
+        here = {name: bindings for name, bindings in _BINDINGS.items() if name in self.code}
+        for name, bindings in here.items():
             for immutable, other in bindings.items():
                 expected = bytes.fromhex(self.code[other].address[2:]).rjust(_WORD, b"\0")
                 self._require(name, immutable, expected)
         depth = int.from_bytes(self._values["ClearingLedger"]["treeDepth"], "big")
-        for name in ("FaultProofs", "MeterFaults"):
+        for name in ("FaultProofs", "FaultsAnnex"):
             self._require(name, "_treeDepth", depth.to_bytes(_WORD, "big"))
         path = (_WORD * depth).to_bytes(_WORD, "big")
         self._require("SettlementEscrow", "_pathLength", path)

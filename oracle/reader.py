@@ -16,18 +16,28 @@ from web3.types import LogReceipt
 from deploy.chain import Chain
 from offchain.audit.published import (
     Account,
+    Asked,
     CollateralChange,
+    Draw,
     Escrow,
     ForcedOrder,
     PostedHeader,
     PublishedMarket,
+    Question,
 )
 from offchain.commitment.header import SENT_BYTES, Header
 from offchain.commitment.terms import Terms
 from offchain.errors import InputError
+from offchain.randomness.drand import compressed_key
 from oracle.market_contracts import MarketContracts
 
-_LEDGER_EVENTS: Final = ("OrdersCommitted", "SeedAccepted", "HeaderPosted", "HeadersVoided")
+_LEDGER_EVENTS: Final = (
+    "OrdersCommitted",
+    "SeedAccepted",
+    "SeedReopened",
+    "HeaderPosted",
+    "HeadersVoided",
+)
 _ESCROW_EVENTS: Final = (
     "Registered",
     "Deposited",
@@ -37,6 +47,7 @@ _ESCROW_EVENTS: Final = (
     "Escaped",
 )
 _FORCED_EVENTS: Final = ("Filed",)
+_REQUEST_EVENTS: Final = ("Asked", "Answered")
 _TERMS_EVENTS: Final = ("Amended", "PolicyPublished")
 
 _Place = tuple[int, int, int]
@@ -94,6 +105,11 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
         grid_hashes={v: bytes(registry.functions.gridHash(v).call()) for v in versions},
         escrow=Escrow(final, balance, deposits.accounts) if final <= len(headers) else None,
         code=contracts.code,
+        public_key=_network(contracts.beacon),
+        draws=_draws(chain, contracts.beacon, block),
+        asked=_asked(chain, contracts.at["DataRequests"], block),
+        signers=_signers(chain, contracts.at["OracleBond"], block),
+        now=int(chain.web3.eth.get_block(block)["timestamp"]),
         amendments=amendments,
         policies=policies,
     )
@@ -118,6 +134,47 @@ def _amendments(
         else:
             policies[bytes(arguments["policyHash"])] = bytes(arguments["packed"])
     return tuple(amendments), policies
+
+
+def _is_drand(beacon: Contract) -> bool:
+    return any(entry.get("name") == "publicKey" for entry in beacon.abi)
+
+
+def _network(beacon: Contract) -> bytes:
+    """Public key of the drand network that makes the seeds; empty where none does."""
+    return compressed_key(beacon.functions.publicKey().call()) if _is_drand(beacon) else b""
+
+
+def _draws(chain: Chain, beacon: Contract, until: int) -> dict[int, Draw]:
+    """What the newest seed of each interval is said to be made of."""
+    if not _is_drand(beacon):
+        return {}
+    return {
+        int(drawn["interval"]): Draw(int(drawn["round"]), bytes(drawn["signature"]))
+        for _, drawn, _ in _events(chain, beacon, ("Drawn",), until)
+    }
+
+
+def _asked(chain: Chain, requests: Contract, until: int) -> tuple[Asked, ...]:
+    """Questions about data that nobody has answered."""
+    found: dict[bytes, Asked] = {}
+    for name, arguments, _ in _events(chain, requests, _REQUEST_EVENTS, until):
+        key = bytes(arguments["key"])
+        if name == "Answered":
+            del found[key]
+        else:
+            question = Question(*arguments["question"].values())
+            found[key] = Asked(question, int(arguments["answerBy"]))
+    return tuple(found.values())
+
+
+def _signers(chain: Chain, bond: Contract, until: int) -> frozenset[bytes]:
+    """Who may sign headers and receipts now."""
+    admitted = {
+        arguments["signer"]: bool(arguments["admitted"])
+        for _, arguments, _ in _events(chain, bond, ("SignerSet",), until)
+    }
+    return frozenset(bytes.fromhex(signer[2:]) for signer, is_now in admitted.items() if is_now)
 
 
 def _events(
@@ -210,6 +267,8 @@ class _History:
             self.orders_roots[interval] = bytes(arguments["ordersRoot"])
         elif name == "SeedAccepted":
             self.seeds[interval] = bytes(arguments["seed"])
+        elif name == "SeedReopened":
+            self.seeds.pop(interval, None)
         elif name == "HeadersVoided":
             del self.headers[interval - 1 :], self.places[interval - 1 :]
         else:

@@ -18,6 +18,8 @@ NOT_CHECKABLE: Final = (
     "that meters measured right: only that the metering operator signed what was settled",
     "that at least one party of the randomness beacon kept its secret until the orders were fixed",
     "the code of the currency's token, and what its issuer may do",
+    "that the data were published to everybody, and in time",
+    "differences within the protocol's tolerances: a watt-hour of an order, a micro of a payment",
 )
 """What no audit of this kind can see, however complete its data."""
 

@@ -14,6 +14,7 @@ ROOMS = ("offchain", "deploy", "oracle")
 OFFCHAIN = (
     "errors",
     "keccak",
+    "randomness",
     "units",
     "records",
     "policy",

@@ -12,7 +12,7 @@ import {IOracleBond} from "./interfaces/IOracleBond.sol";
 import {Entries} from "./libraries/Entries.sol";
 import {Headers} from "./libraries/Headers.sol";
 import {Network} from "./libraries/Network.sol";
-import {HeaderEvidence} from "./types/Evidence.sol";
+import {HeaderEvidence, SeedEvidence} from "./types/Evidence.sol";
 
 /// @title ClearingLedger
 /// @notice See IClearingLedger.
@@ -118,7 +118,7 @@ contract ClearingLedger is OrderLog {
         (Status memory s, uint256 phase) = _admitInstead(sent);
         bytes32 headerHash = _post(sent, reserved, phase, policyHash, sharesRoot, contractsRoot, _openingTerms);
         _requireSigned(headerHash, signatures_);
-        _status = s;
+        _settle(s, sent);
     }
 
     /// @inheritdoc IClearingLedger
@@ -135,11 +135,11 @@ contract ClearingLedger is OrderLog {
         (Status memory s, uint256 phase) = isReserved ? (_status, Entries.SEEDED) : _admitInstead(sent);
         bytes32 headerHash = _post(sent, reserved, phase, policyHash_, sharesRoot_, contractsRoot_, termsHash);
         _requireSigned(headerHash, signatures_);
-        if (!isReserved) _status = s;
+        if (!isReserved) _settle(s, sent);
     }
 
     /// @dev Look the sender up: reserved or not, it may post. No seed was accepted for an interval that was open, so its
-    /// head is brought up with the header.
+    /// head is brought up once the header is taken.
     function _admitInstead(bytes calldata sent) private view returns (Status memory s, uint256 phase) {
         s = _status;
         s.operator = address(0);
@@ -148,9 +148,12 @@ contract ClearingLedger is OrderLog {
         uint32 interval = sent.sentInterval();
         phase = Entries.tagOf(_entry(interval)) & 7;
         if (phase != Entries.SEEDED) phase = Entries.OPEN;
-        unchecked {
-            s.head = interval - 1;
-        }
+    }
+
+    /// @dev Keep what was looked up once the header is taken.
+    function _settle(Status memory s, bytes calldata sent) private {
+        _moveHead(s, sent.sentInterval() - 1);
+        _status = s;
     }
 
     function _post(
@@ -222,15 +225,30 @@ contract ClearingLedger is OrderLog {
         uint256 count = signatures_.length / _SIGNATURE;
         if (signatures_.length % _SIGNATURE != 0 || count + 1 < signatures) revert Ledger_TooFewSignatures();
         if (count == 0) return;
-        bytes32 digest =
-            MessageHashUtils.toTypedDataHash(domainSeparator, keccak256(abi.encode(_HEADER_TYPEHASH, headerHash)));
+        bytes32 digest = MessageHashUtils.toTypedDataHash(domainSeparator, _structHash(headerHash));
         address last = address(0);
-        for (uint256 from = 0; from < signatures_.length; from += _SIGNATURE) {
-            address signer =
-                ECDSA.recover(digest, bytes32(signatures_[from:from + 32]), bytes32(signatures_[from + 32:from + 64]));
-            if (signer <= last || signer == msg.sender) revert Ledger_TooFewSignatures();
-            if (!_signers[signer]) revert Ledger_NotSigner();
-            last = signer;
+        unchecked {
+            for (uint256 from = 0; from < signatures_.length; from += _SIGNATURE) {
+                bytes32 r;
+                bytes32 vs;
+                assembly ("memory-safe") {
+                    r := calldataload(add(signatures_.offset, from))
+                    vs := calldataload(add(signatures_.offset, add(from, 32)))
+                }
+                address signer = ECDSA.recover(digest, r, vs);
+                if (signer <= last || signer == msg.sender) revert Ledger_TooFewSignatures();
+                if (!_signers[signer]) revert Ledger_NotSigner();
+                last = signer;
+            }
+        }
+    }
+
+    function _structHash(bytes32 headerHash) private pure returns (bytes32 hash) {
+        bytes32 typeHash = _HEADER_TYPEHASH;
+        assembly ("memory-safe") {
+            mstore(0, typeHash)
+            mstore(0x20, headerHash)
+            hash := keccak256(0, 0x40)
         }
     }
 
@@ -239,6 +257,42 @@ contract ClearingLedger is OrderLog {
     /// @inheritdoc IClearingLedger
     function voidFrom(HeaderEvidence calldata header, bool ordersFault) external returns (uint32 interval) {
         if (msg.sender != faults) revert Ledger_Unauthorised();
+        interval = _void(header);
+        if (ordersFault) {
+            _keep(interval, Entries.REOPENED);
+            emit OrdersReopened(interval);
+        } else {
+            _open(interval, header.payload);
+        }
+    }
+
+    /// @inheritdoc IClearingLedger
+    function voidSeed(HeaderEvidence calldata header, uint32 committedAt) external returns (uint32 interval) {
+        if (msg.sender != faults) revert Ledger_Unauthorised();
+        interval = _void(header);
+        _awaitSeed(interval, header.payload.ordersRoot(), committedAt);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function reopenSeed(SeedEvidence calldata a, bytes32 seed, uint32 committedAt) external {
+        if (msg.sender != faults) revert Ledger_Unauthorised();
+        if (!hasInputs(a.interval, a.ordersRoot, seed, a.reserved, a.gridVersion, a.termsHash)) {
+            revert Ledger_WrongInputs();
+        }
+        _awaitSeed(a.interval, a.ordersRoot, committedAt);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function restoreInputs(HeaderEvidence calldata header) external {
+        if (header.payload.length != Headers.LENGTH) revert Ledger_PayloadLength();
+        uint32 interval = header.payload.interval();
+        _requireEntry(interval, Entries.VOIDED, _hash(header), header.payload.stateRoot());
+        _open(interval, header.payload);
+        emit InputsRestored(interval);
+    }
+
+    /// @dev Void a header and all after it. What becomes of its own slot is the caller's.
+    function _void(HeaderEvidence calldata header) private returns (uint32 interval) {
         uint256 entry;
         (interval, entry) = _requireHeader(header);
         if (_isPast(uint32(entry))) revert Ledger_AlreadyFinal();
@@ -250,26 +304,11 @@ contract ClearingLedger is OrderLog {
             _keep(later, Entries.inPhase(_entry(later), Entries.VOIDED));
         }
         _unreserve(head_);
-        if (ordersFault) {
-            _keep(interval, Entries.REOPENED);
-            emit OrdersReopened(interval);
-        } else {
-            _open(interval, header.payload);
-        }
-        if (head_ > _formerHead) _formerHead = head_;
-        s.head = interval - 1;
+        _moveHead(s, head_);
+        _moveHead(s, interval - 1);
         s.operator = address(0);
         s.restartedAt = uint32(block.timestamp);
         _status = s;
-    }
-
-    /// @inheritdoc IClearingLedger
-    function restoreInputs(HeaderEvidence calldata header) external {
-        if (header.payload.length != Headers.LENGTH) revert Ledger_PayloadLength();
-        uint32 interval = header.payload.interval();
-        _requireEntry(interval, Entries.VOIDED, _hash(header), header.payload.stateRoot());
-        _open(interval, header.payload);
-        emit InputsRestored(interval);
     }
 
     /// @dev The orders, the seed and the terms of a header that was voided stand, for whoever posts next.
@@ -352,8 +391,10 @@ contract ClearingLedger is OrderLog {
 
     /// @inheritdoc IClearingLedger
     function nextGate() external view returns (uint32) {
-        uint32 head_ = head();
-        return (head_ > _formerHead ? head_ : _formerHead) + 3;
+        Status memory s = _status;
+        uint32 head_ = _headOf(s);
+        uint32 former = s.head + s.ahead;
+        return (head_ > former ? head_ : former) + 3;
     }
 
     /// @inheritdoc IClearingLedger

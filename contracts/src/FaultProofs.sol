@@ -3,10 +3,11 @@ pragma solidity 0.8.37;
 
 import {AllocationFaults} from "./faults/AllocationFaults.sol";
 import {Court} from "./faults/Court.sol";
-import {MeterFaults} from "./faults/MeterFaults.sol";
+import {FaultsAnnex} from "./faults/FaultsAnnex.sol";
 import {OrderFaults} from "./faults/OrderFaults.sol";
 import {TreeFaults} from "./faults/TreeFaults.sol";
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
+import {IDataRequests} from "./interfaces/IDataRequests.sol";
 import {IForcedOrders} from "./interfaces/IForcedOrders.sol";
 import {INetworkVerifier} from "./interfaces/INetworkVerifier.sol";
 import {IOracleBond} from "./interfaces/IOracleBond.sol";
@@ -15,8 +16,8 @@ import {ISettlementEscrow} from "./interfaces/ISettlementEscrow.sol";
 /// @title FaultProofs
 /// @notice See IFaultProofs. Every way in which a posted interval can differ from the rules has one entry here.
 contract FaultProofs is AllocationFaults, TreeFaults, OrderFaults {
-    /// @notice The code of the proofs of IMeterFaults, which are called here like all others.
-    address public immutable meterFaults;
+    /// @notice The code of the proofs of IMeterFaults and IInputFaults, which are called here like all others.
+    address public immutable annex;
 
     /// @notice Bind the proofs to a market, of which only the ledger must be deployed already.
     /// @param ledger_ The ledger.
@@ -24,21 +25,23 @@ contract FaultProofs is AllocationFaults, TreeFaults, OrderFaults {
     /// @param escrow_ The escrow.
     /// @param verifier_ The network check.
     /// @param forced_ The forced orders.
+    /// @param requests_ The questions about data.
     constructor(
         IClearingLedger ledger_,
         IOracleBond bond_,
         ISettlementEscrow escrow_,
         INetworkVerifier verifier_,
-        IForcedOrders forced_
-    ) Court(ledger_, bond_, escrow_, verifier_, forced_) {
-        meterFaults = address(new MeterFaults(ledger_, bond_, escrow_, verifier_, forced_));
+        IForcedOrders forced_,
+        IDataRequests requests_
+    ) Court(ledger_, bond_, escrow_, verifier_, forced_, requests_) {
+        annex = address(new FaultsAnnex(ledger_, bond_, escrow_, verifier_, forced_, requests_));
     }
 
-    /// @notice Run a proof of IMeterFaults here: same sender, same calldata, and this contract's right to void.
+    /// @notice Run a proof of the annex here: same sender, same calldata, and this contract's right to void.
     // The analyser does not see the notice of a function without a name.
     // solhint-disable-next-line no-complex-fallback, use-natspec
     fallback() external {
-        address code = meterFaults;
+        address code = annex;
         assembly ("memory-safe") {
             let free := mload(0x40)
             calldatacopy(free, 0, calldatasize())

@@ -14,19 +14,22 @@ abstract contract IntervalRing is IClearingLedger {
     /// @dev What concerns the market as a whole, in one slot.
     /// @param operator The signer that fixed orders last; address 0 if it must be looked up.
     /// @param head The newest interval with a header, or the one before it.
+    /// @param ahead How far the highest head that was ever voided lies beyond it: orders up to two intervals after that
+    /// one are fixed still.
     /// @param amended Whether anything in force has changed since the deployment.
     /// @param restartedAt Time of the deployment or of the last void; the next deadline is not counted from earlier.
     /// @param frozen Whether posting has ended for good.
     struct Status {
         address operator;
         uint32 head;
+        uint16 ahead;
         bool amended;
         uint32 restartedAt;
         bool frozen;
     }
 
     /// @notice The most headers that can be kept: voiding all of them in one transaction must stay far below its limit.
-    uint32 public constant MAX_RING = 1536;
+    uint32 public constant MAX_RING = 1280;
 
     /// @notice The oracle bond.
     address public immutable bond;
@@ -36,8 +39,6 @@ abstract contract IntervalRing is IClearingLedger {
     uint32 public immutable ringSize;
 
     Status internal _status;
-    /// @dev The highest head that was ever voided: orders up to two intervals after it are fixed still.
-    uint32 internal _formerHead;
     uint256[MAX_RING] internal _entries;
 
     /// @notice Set up an empty ring.
@@ -49,7 +50,7 @@ abstract contract IntervalRing is IClearingLedger {
         bond = bond_;
         windowSeconds = windowSeconds_;
         ringSize = ringSize_;
-        _status = Status(address(0), 0, false, uint32(block.timestamp), false);
+        _status = Status(address(0), 0, 0, false, uint32(block.timestamp), false);
     }
 
     /// @inheritdoc IClearingLedger
@@ -63,6 +64,15 @@ abstract contract IntervalRing is IClearingLedger {
     function _headOf(Status memory s) internal view returns (uint32 head_) {
         head_ = s.head;
         if (_stands(head_ + 1)) ++head_;
+    }
+
+    /// @notice Move the head, keeping how far it ever was.
+    /// @param s The status.
+    /// @param head_ The newest interval with a header; never more than a ring behind what ever was.
+    function _moveHead(Status memory s, uint32 head_) internal pure {
+        uint32 former = s.head + s.ahead;
+        s.head = head_;
+        s.ahead = former > head_ ? uint16(former - head_) : 0;
     }
 
     /// @notice Check that orders are fixed and headers posted at all, and that the sender is a bonded signer.

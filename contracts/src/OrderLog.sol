@@ -10,7 +10,7 @@ import {Entries} from "./libraries/Entries.sol";
 /// @title OrderLog
 /// @notice See IOrderLog. The part of the ledger that a void never rolls back.
 abstract contract OrderLog is IntervalRing {
-    /// @notice The randomness adapter.
+    /// @inheritdoc IClearingLedger
     address public immutable beacon;
     /// @inheritdoc IClearingLedger
     address public immutable terms;
@@ -69,7 +69,10 @@ abstract contract OrderLog is IntervalRing {
         (uint32 grid, bytes32 termsHash) =
             s.amended ? IMarketTerms(terms).inForce(interval) : (gridVersion, _openingTerms);
         _keep(interval, Entries.inputs(tag, interval, bytes32(entry), seed, s.operator, grid, termsHash));
-        if (s.head != head_) _status.head = head_;
+        if (s.head != head_) {
+            _moveHead(s, head_);
+            _status = s;
+        }
         emit SeedAccepted(interval, seed, s.operator, grid);
     }
 
@@ -87,11 +90,20 @@ abstract contract OrderLog is IntervalRing {
         address reserved,
         uint32 gridVersion_,
         bytes32 termsHash
-    ) external view returns (bool) {
+    ) public view returns (bool) {
         uint256 entry = _entry(interval);
         uint256 tag = Entries.tagOf(entry);
         return (tag == _tag(interval, Entries.SEEDED) || tag == _tag(interval, Entries.OPEN))
             && entry == Entries.inputs(tag, interval, ordersRoot, seed, reserved, gridVersion_, termsHash);
+    }
+
+    /// @notice Forget the seed of an interval but not its orders, which await their seed as they did before.
+    /// @param interval The interval.
+    /// @param ordersRoot Root of its orders tree.
+    /// @param committedAt When they were fixed, not 0.
+    function _awaitSeed(uint32 interval, bytes32 ordersRoot, uint32 committedAt) internal {
+        _keep(interval, Entries.committed(_tag(interval, Entries.COMMITTED), ordersRoot, committedAt));
+        emit SeedReopened(interval);
     }
 
     /// @dev Genesis cannot be disputed. After a void a slot may hold its own interval again, for which there was room.

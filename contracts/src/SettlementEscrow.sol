@@ -8,24 +8,28 @@ import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
 import {ISettlementEscrow} from "./interfaces/ISettlementEscrow.sol";
 import {Records} from "./libraries/Records.sol";
 import {Trees} from "./libraries/Trees.sol";
+import {OutflowFuse} from "./OutflowFuse.sol";
 import {LeafEvidence} from "./types/Evidence.sol";
 
 /// @title SettlementEscrow
 /// @notice See ISettlementEscrow. Nothing here can stop a participant from being paid: there is no pause and no
 /// owner.
-contract SettlementEscrow is ISettlementEscrow {
+contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     using SafeERC20 for IERC20;
 
-    /// @dev The two slots of a participant, both written at registration. A claim needs only the first.
+    /// @dev The two slots of a participant, both written at registration. A claim needs only the first. `staked` is
+    /// whether all that it ever deposited reaches the fuse's stake; `deposited` is one more than that, so that the second
+    /// slot is in use for life and no later step pays for a new one.
     struct Slots {
         address owner;
         uint64 paid;
         bool escaped;
+        bool staked;
         uint64 deposit;
         uint64 announced;
         uint32 since;
         uint32 withdrawableFrom;
-        uint64 spare;
+        uint64 deposited;
     }
 
     /* ------------------------------------------------ IMMUTABLES --------------------------------------------- */
@@ -49,7 +53,11 @@ contract SettlementEscrow is ISettlementEscrow {
     /// @param token_ The currency.
     /// @param ledger_ The ledger.
     /// @param registrar_ Who admits participants.
-    constructor(IERC20 token_, IClearingLedger ledger_, address registrar_) {
+    /// @param outflowCap_ Most that is paid in one window to who never deposited, in micro.
+    /// @param outflowStake_ Deposits from which on an account is not bounded so, in micro.
+    constructor(IERC20 token_, IClearingLedger ledger_, address registrar_, uint64 outflowCap_, uint64 outflowStake_)
+        OutflowFuse(outflowCap_, outflowStake_, ledger_.windowSeconds())
+    {
         token = token_;
         ledger = ledger_;
         registrar = registrar_;
@@ -165,7 +173,18 @@ contract SettlementEscrow is ISettlementEscrow {
         ledger.requireFinal(ledger.head(), headerHash, root);
         Slots storage a = _open(index);
         amount = isListed ? _owed(a, leaf.record) : a.deposit;
-        _leave(a, index, amount);
+        uint64 earned = amount > a.deposit ? amount - a.deposit : 0;
+        uint64 now_ = _fused(a.staked, earned);
+        if (now_ == earned) {
+            _leave(a, index, amount);
+            return amount;
+        }
+        // What the fuse holds back is left for later windows, and the deposit with it.
+        if (now_ == 0) revert Fuse_Spent();
+        a.paid += now_;
+        emit Claimed(index, ledger.head(), now_);
+        token.safeTransfer(a.owner, now_);
+        return now_;
     }
 
     /// @inheritdoc ISettlementEscrow
@@ -195,14 +214,17 @@ contract SettlementEscrow is ISettlementEscrow {
     function _register(address owner, uint32 index, uint64 amount, uint32 since) private {
         if (index >> (_pathLength / 32) != 0) revert Escrow_BeyondTrees(index);
         if (owner == address(0) || _accounts[index].owner != address(0)) revert Escrow_CannotRegister(index);
-        // The spare 1 keeps the second slot in use for life, so that no later step pays for a new one.
-        _accounts[index] = Slots(owner, 0, false, amount, 0, since, 0, 1);
+        uint64 deposited = amount + 1;
+        _accounts[index] = Slots(owner, 0, false, amount >= outflowStake, amount, 0, since, 0, deposited);
         emit Registered(index, owner);
         if (amount != 0) emit Deposited(index, amount);
     }
 
     function _deposit(uint32 index, uint64 amount) private {
-        _open(index).deposit += amount;
+        Slots storage a = _open(index);
+        a.deposit += amount;
+        a.deposited += amount;
+        if (a.deposited > outflowStake) a.staked = true;
         emit Deposited(index, amount);
         token.safeTransferFrom(msg.sender, address(this), amount);
     }
@@ -220,7 +242,8 @@ contract SettlementEscrow is ISettlementEscrow {
         (uint256 credit, uint256 debit) = _counters(record);
         uint256 spent = debit + a.paid;
         if (credit > spent) {
-            amount = uint64(credit - spent);
+            amount = _fused(a.staked, uint64(credit - spent));
+            if (amount == 0) return (owner, 0);
             a.paid += amount;
             emit Claimed(index, interval, amount);
         }

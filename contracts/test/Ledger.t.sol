@@ -622,6 +622,32 @@ contract LedgerTest is Market {
         assertEq(ledger.nextGate(), 5);
     }
 
+    function test_nextGate_remembersAVoidUntilTheHeadIsThereAgain() public {
+        Interval memory v = example();
+        Interval memory w = following(v);
+        Posted memory first = postInterval(v);
+        Posted memory second = postInterval(w);
+        Interval memory x = following(w);
+        Posted memory third = postInterval(x);
+        voidFrom(first.header, true);
+        assertEq(ledger.nextGate(), 6);
+        // new orders, a new seed and a header like any other
+        first = postInterval(v);
+        assertEq(ledger.nextGate(), 6);
+        ledger.restoreInputs(second.header);
+        second.header.previousHash = ledger.hashHeader(first.header);
+        _instead(second);
+        assertEq(ledger.nextGate(), 6);
+        ledger.restoreInputs(third.header);
+        third.header.previousHash = ledger.hashHeader(second.header);
+        _instead(third);
+        assertEq(ledger.head(), 3);
+        assertEq(ledger.nextGate(), 6);
+        lastHash = ledger.hashHeader(third.header);
+        postInterval(following(x));
+        assertEq(ledger.nextGate(), 7);
+    }
+
     /* ------------------------------------------------ FREEZE ------------------------------------------------- */
 
     function test_freeze_afterAMissedDeadlineAndNotBefore() public {

@@ -112,27 +112,22 @@ contract VectorsTest is TestBase {
 
     function test_memoryAndDeficit() public {
         _open("fairness");
-        Policies.Policy memory p;
-        Records.State memory s;
-        Records.Allocation memory a;
         uint256[] memory memory_ = _uints("memories.memory");
+        uint256[] memory beta = _uints("memories.beta");
+        uint256[] memory fstar = _uints("memories.fstar");
+        uint256[] memory asked = _uints("memories.requested");
+        uint256[] memory served = _uints("memories.served");
         uint256[] memory next = _uints("memories.next");
         for (uint256 i = 0; i < memory_.length; ++i) {
-            s.memoryPpb = memory_[i];
-            p.beta = _uints("memories.beta")[i];
-            s.fstarPpb = _uints("memories.fstar")[i];
-            a.flexible.q = _uints("memories.requested")[i];
-            a.flexible.x = _uints("memories.served")[i];
-            assertEq(FairPlay.transition(p, s, a).memoryPpb, next[i]);
+            assertEq(FairPlay.nextMemory(beta[i], memory_[i], fstar[i], asked[i], served[i]), next[i]);
         }
         uint256[] memory deficit = _uints("deficits.deficit");
+        fstar = _uints("deficits.fstar");
+        asked = _uints("deficits.requested");
+        served = _uints("deficits.served");
         next = _uints("deficits.next");
         for (uint256 i = 0; i < deficit.length; ++i) {
-            s.deficit = deficit[i];
-            s.fstarPpb = _uints("deficits.fstar")[i];
-            a.flexible.q = _uints("deficits.requested")[i];
-            a.flexible.x = _uints("deficits.served")[i];
-            assertEq(FairPlay.transition(p, s, a).deficit, next[i]);
+            assertEq(FairPlay.nextDeficit(deficit[i], fstar[i], asked[i], served[i]), next[i]);
         }
         assertTrue(memory_.length != 0 && deficit.length != 0, "there are vectors");
     }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from offchain.audit.published import ForcedOrder
+from offchain.audit.published import Draw, ForcedOrder
 from offchain.audit.rebuild import Ints, Table
 from offchain.commitment.allocation import Layout
 from offchain.commitment.header import Domain
 from offchain.commitment.terms import Terms
-from offchain.grid.model import Grid
+from offchain.grid.registered import Grid
 from offchain.orders.signing import SignatureCheck
 from offchain.policy import Policy
 
@@ -23,12 +23,16 @@ class Inputs:
         seed: 32 bytes; None if no seed was fixed.
         collateral: int64[n], what everybody had deposited and not taken back, micro.
         forced: Orders filed on the chain that were due.
+        public_key: Of the drand network that makes the seeds; empty where none does.
+        draw: What the seed is said to be made of; None where no such network makes it.
     """
 
     orders_root: bytes | None
     seed: bytes | None
     collateral: Ints
     forced: tuple[ForcedOrder, ...]
+    public_key: bytes = b""
+    draw: Draw | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,6 +47,9 @@ class Rule(StrEnum):
     RESERVE = "reserve"
     CODE = "code"
     ESCROW = "escrow"
+    SEED = "seed"
+    OMITTED = "omitted"
+    WITHHELD = "withheld"
 
 
 @dataclass(frozen=True)

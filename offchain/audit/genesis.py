@@ -15,7 +15,7 @@ from offchain.commitment.header import genesis_hash, market_id
 from offchain.commitment.terms import Terms
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
-from offchain.grid.model import unpack
+from offchain.grid.registered import unpack
 from offchain.orders.signing import SignatureCheck, domain_separator
 from offchain.policy import Policy
 from offchain.records import KIND_CONTRACT, KIND_SHARE, KIND_STATE

@@ -12,7 +12,7 @@ import numpy as np
 
 from offchain.audit.context import Before, Context, Inputs
 from offchain.audit.escrow import check_escrow
-from offchain.audit.findings import Findings
+from offchain.audit.findings import Fault, Findings, Rule
 from offchain.audit.genesis import GENESIS, audit_genesis
 from offchain.audit.in_force import InForce
 from offchain.audit.interval import audit_interval, open_bundle
@@ -116,6 +116,8 @@ class Auditor:
             seed=market.seeds.get(interval),
             collateral=collateral,
             forced=tuple(forced for forced in market.forced if forced.due <= interval),
+            public_key=market.public_key,
+            draw=market.draws.get(interval),
         )
 
 
@@ -128,7 +130,23 @@ def open_market(market: PublishedMarket, read: ReadBundle) -> tuple[Judgement, A
         findings, start = audit_genesis(market, data)
     except InputError as error:
         return Judgement(GENESIS, unjudged=str(error)), None
+    _check_answers(findings, market)
     return Judgement.of(findings), Auditor(market, read, *start) if start else None
+
+
+def _check_answers(findings: Findings, market: PublishedMarket) -> None:
+    """No question about a header's data that was asked on the chain has gone unanswered."""
+    intervals = {posted.header_hash: t for t, posted in enumerate(market.headers, start=1)}
+    findings.compared[Rule.WITHHELD] += len(intervals)
+    for asked in market.asked:
+        interval = intervals.get(asked.question.header_hash)
+        if interval is not None and asked.answer_by < market.now:
+            where = (
+                f"the answer about {asked.question.position} under 0x{asked.question.root.hex()}"
+            )
+            said = f"one by {asked.answer_by}"
+            fault = Fault(interval, Rule.WITHHELD, where, said, "none")
+            findings.faults.setdefault(Rule.WITHHELD, fault)
 
 
 def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]:

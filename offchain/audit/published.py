@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from offchain.commitment.header import Domain
 from offchain.commitment.terms import Terms
@@ -101,6 +102,43 @@ class Code:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """What a seed is said to be made of, where rounds of a drand network make them.
+
+    Attributes:
+        round: Number of the round.
+        signature: What was said to be its signature.
+    """
+
+    round: int
+    signature: bytes
+
+
+class Question(NamedTuple):
+    """Data behind a header as something to ask for on the chain; the fields are those of types/Evidence.sol."""
+
+    header_hash: bytes
+    root: bytes
+    kind: int
+    depth: int
+    height: int
+    position: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question on the chain that nobody has answered.
+
+    Attributes:
+        question: What is asked for.
+        answer_by: Until when it can be answered, seconds since 1970.
+    """
+
+    question: Question
+    answer_by: int
+
+
+@dataclass(frozen=True)
 class PublishedMarket:
     """A market as a chain has it, or as its bundles alone tell it.
 
@@ -124,6 +162,11 @@ class PublishedMarket:
         policies: The packed policies that were announced since, by hash.
         on_chain: Whether a chain said all this. If not, inputs, owners, deposits and forced orders are unknown, and the
             rules about them are left out.
+        public_key: Of the drand network that makes the seeds, 96 bytes; empty where none does.
+        draws: What the seed of each interval is said to be made of.
+        asked: Questions about data that nobody has answered.
+        signers: Who may sign headers and receipts, 20 bytes each.
+        now: Time of the newest block.
     """
 
     domain: Domain
@@ -144,3 +187,8 @@ class PublishedMarket:
     amendments: tuple[Terms, ...] = ()
     policies: dict[bytes, bytes] = field(default_factory=dict)
     on_chain: bool = True
+    public_key: bytes = b""
+    draws: dict[int, Draw] = field(default_factory=dict)
+    asked: tuple[Asked, ...] = ()
+    signers: frozenset[bytes] = frozenset()
+    now: int = 0

@@ -53,12 +53,8 @@ def ramp_ends(policy: Policy, state: Table, bid_ticks: Ints, seed: bytes) -> End
     from_draw = (policy.tau_ppb * v // PPB * draws) >> DRAW_FRACTION_BITS
     key = np.minimum(k_max * v, from_memory + from_deficit + from_draw)
     step = v * (k_max + policy.kappa + 1)
-    return Ends(
-        essential=np.full(len(state), policy.p_cap_ticks + policy.essential_rank * step),
-        flexible=policy.p_cap_ticks + ints(state, "rank") * step + key,
-        supply=bid_ticks,
-        key=key,
-    )
+    essential = np.full(len(state), policy.p_cap_ticks + policy.essential_rank * step)
+    return Ends(essential, policy.p_cap_ticks + ints(state, "rank") * step + key, bid_ticks, key)
 
 
 def _deficit(state: Table) -> NDArray[Any]:
@@ -79,13 +75,8 @@ def next_fairness(
     missing = PPB - np.minimum(PPB, served_wh * PPB // np.maximum(target, 1))
     updated = ((PPB - policy.beta_ppb) * memory + policy.beta_ppb * missing) // PPB
     deficit = np.maximum(_deficit(state) + (fstar * requested_wh - served_wh * PPB), 0)
-    return (
-        np.where(target > 0, updated, memory),
-        (deficit // 2**32 // 2**32).astype(np.uint64),
-        (deficit % 2**64).astype(np.uint64)
-        if deficit.dtype == object
-        else deficit.astype(np.uint64),
-    )
+    high, low = deficit // 2**32 // 2**32, deficit % 2**64 if deficit.dtype == object else deficit
+    return np.where(target > 0, updated, memory), high.astype(np.uint64), low.astype(np.uint64)
 
 
 def bus_prices(
@@ -109,11 +100,9 @@ def bus_prices(
         if asked > given:
             for bus in inside:
                 tightness[bus] = max(tightness[bus], PPB - given * PPB // asked)
-    span = policy.p_hi_ticks - policy.p_lo_ticks
+    low, span = policy.p_lo_ticks, policy.p_hi_ticks - policy.p_lo_ticks
     curve = _CURVES[PRICE_CURVES[policy.price_curve]]
-    return np.array(
-        [policy.p_lo_ticks + span * curve(tau) // PPB for tau in tightness], dtype=np.int64
-    )
+    return np.array([low + span * curve(tau) // PPB for tau in tightness], dtype=np.int64)
 
 
 _CURVES: Final[dict[str, Callable[[int], int]]] = {
@@ -149,14 +138,9 @@ def payments(
     pay = -(-bid_ticks * sold_wh // WH_TICKS_PER_MICRO)
     surplus = sum(cost.tolist()) - sum(pay.tolist())
     headroom = policy.p_hi_ticks * used_wh // WH_TICKS_PER_MICRO - cost
-    return Payments(
-        energy_cost=cost,
-        supply_pay=pay,
-        pot_share=split(max(surplus, 0), share_ppb.tolist()),
-        shortfall=split(max(-surplus, 0), headroom.tolist()),
-        pot_total=max(surplus, 0),
-        shortfall_total=max(-surplus, 0),
-    )
+    pot, shortfall = max(surplus, 0), max(-surplus, 0)
+    shared, borne = split(pot, share_ppb.tolist()), split(shortfall, headroom.tolist())
+    return Payments(cost, pay, shared, borne, pot, shortfall)
 
 
 def split(amount: int, weights: Sequence[int]) -> Ints:
@@ -193,50 +177,41 @@ def corrections(
         readings: What was measured, at most one row each.
         money: The other payments of the interval.
     """
-    fees = ints(state, "subscription").tolist()
-    debts, dues = [0] * len(fees), [0] * len(fees)
+    fees = ints(state, "subscription")
+    debts, dues = np.zeros_like(fees), np.zeros_like(fees)
     if measured is not None:
-        read = {int(row["index"]): row for row in readings}
-        for who in range(len(fees)):
-            if who != RESERVE:
-                row = read.get(who)
-                debts[who], dues[who] = _deviation(policy, state[who], measured[who], row)
-    received = sum(fees) + sum(debts)
-    behind = int(state["peak"][RESERVE]) - (
-        int(state["credit"][RESERVE]) - int(state["debit"][RESERVE])
-    )
-    own = [money.supply_pay, money.pot_share]
-    spent = [money.energy_cost, money.shortfall]
-    other = sum(int(c[RESERVE]) for c in own) - sum(int(c[RESERVE]) for c in spent)
-    funds = max(0, policy.reserve_micro - behind + received - fees[RESERVE] + other)
-    scale = PPB if sum(dues) <= funds else funds * PPB // sum(dues)
-    dues = [amount * scale // PPB for amount in dues]
-    debts[RESERVE], dues[RESERVE] = sum(dues), received
-    return Corrections(
-        np.array(fees, dtype=np.int64),
-        np.array(debts, dtype=np.int64),
-        np.array(dues, dtype=np.int64),
-        scale,
-    )
+        debts, dues = _deviations(policy, state, measured, readings)
+    received, wanted = sum(fees.tolist()) + sum(debts.tolist()), sum(dues.tolist())
+    reserve = {name: int(state[name][RESERVE]) for name in ("credit", "debit", "peak")}
+    behind = reserve["peak"] - (reserve["credit"] - reserve["debit"])
+    other = money.supply_pay + money.pot_share - money.energy_cost - money.shortfall - fees
+    funds = max(0, policy.reserve_micro - behind + received + int(other[RESERVE]))
+    scale = PPB if wanted <= funds else funds * PPB // wanted
+    paid = [amount * scale // PPB for amount in dues.tolist()]
+    debts[RESERVE], paid[RESERVE] = sum(paid), received
+    return Corrections(fees, debts, np.array(paid, dtype=np.int64), scale)
 
 
-def _deviation(
-    policy: Policy, state: np.void, line: np.void, reading: np.void | None
-) -> tuple[int, int]:
-    """What one participant owes and is owed for missing its allocation, before scaling; micro."""
-    allowed = int(line["essential_x_wh"]) + int(line["flexible_x_wh"])
-    sold, price, bid = (
-        int(line[name]) for name in ("supply_x_wh", "price_ticks", "supply_pa_ticks")
+def _deviations(
+    policy: Policy, state: Table, measured: Table, readings: Table
+) -> tuple[Ints, Ints]:
+    """What everybody owes and is owed for missing its allocation, before scaling; micro.
+
+    A reading counts up to the contract's caps; without one a demand counts as allocated and a supply as nothing.
+    """
+    price, bid, sold = (
+        ints(measured, n) for n in ("price_ticks", "supply_pa_ticks", "supply_x_wh")
     )
-    used, delivered = allowed, 0
-    if reading is not None:
-        used = min(int(reading["consumed_wh"]), int(state["demand_cap_wh"]))
-        delivered = min(int(reading["produced_wh"]), int(state["supply_cap_wh"]))
-    worth = max(0, price - policy.spread_ticks)
-    excess_price = min(policy.p_hi_ticks, price + policy.spread_ticks)
-    missing_price = min(policy.p_hi_ticks, max(price, bid) + policy.spread_ticks)
-    debit = -(-excess_price * max(0, used - allowed) // WH_TICKS_PER_MICRO)
-    debit += -(-missing_price * max(0, sold - delivered) // WH_TICKS_PER_MICRO)
-    credit = worth * max(0, allowed - used) // WH_TICKS_PER_MICRO
-    credit += min(worth, bid) * max(0, delivered - sold) // WH_TICKS_PER_MICRO
+    allowed = ints(measured, "essential_x_wh") + ints(measured, "flexible_x_wh")
+    used, delivered, who = allowed.copy(), np.zeros_like(sold), readings["index"]
+    used[who] = np.minimum(readings["consumed_wh"], state["demand_cap_wh"][who])
+    delivered[who] = np.minimum(readings["produced_wh"], state["supply_cap_wh"][who])
+    worth = np.maximum(0, price - policy.spread_ticks)
+    excess_price = np.minimum(policy.p_hi_ticks, price + policy.spread_ticks)
+    missing_price = np.minimum(policy.p_hi_ticks, np.maximum(price, bid) + policy.spread_ticks)
+    debit = -(-excess_price * np.maximum(0, used - allowed) // WH_TICKS_PER_MICRO)
+    debit += -(-missing_price * np.maximum(0, sold - delivered) // WH_TICKS_PER_MICRO)
+    credit = worth * np.maximum(0, allowed - used) // WH_TICKS_PER_MICRO
+    credit += np.minimum(worth, bid) * np.maximum(0, delivered - sold) // WH_TICKS_PER_MICRO
+    debit[RESERVE] = credit[RESERVE] = 0
     return debit, credit

@@ -12,20 +12,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from offchain import records
+from offchain.audit import rebuild
 from offchain.audit.context import Before, Context, Inputs
 from offchain.audit.findings import Findings, Rule
-from offchain.audit.rebuild import (
-    Corrections,
-    Ints,
-    Payments,
-    Table,
-    bus_prices,
-    corrections,
-    ints,
-    next_fairness,
-    payments,
-    ramp_ends,
-)
+from offchain.audit.rebuild import Corrections, Ints, Payments, Table, ints
 from offchain.clearing.certificate import Certificate, Ramps, brackets, check_network
 from offchain.commitment.allocation import BusTrees, UpperTree
 from offchain.commitment.bundle import Bundle
@@ -33,21 +24,9 @@ from offchain.commitment.hashing import record_salts
 from offchain.commitment.header import NO_READINGS_ROOT, bus_vector_hash
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
-from offchain.grid.model import Grid
+from offchain.grid.registered import Grid
 from offchain.metering.readings import unsigned_rows
-from offchain.records import (
-    BUS,
-    KIND_ALLOCATION,
-    KIND_CONTRACT,
-    KIND_ORDER,
-    KIND_READING,
-    KIND_SHARE,
-    KIND_STATE,
-    ORDER,
-    SIDES,
-    SUMS,
-    wire,
-)
+from offchain.records import BUS, ORDER, SIDES, SUMS, wire
 
 ALLOCATION_RULES: Final[dict[str, Rule]] = {
     **dict.fromkeys(("interval", "bus", "slot"), Rule.MISPLACED),
@@ -95,7 +74,7 @@ class IntervalRules:
         if self.inputs is not None:
             self._check_forced(self.inputs)
         prices = self._prices()
-        money = payments(
+        money = rebuild.payments(
             self.context.policy,
             self._at(prices),
             self._asked("bid_ticks"),
@@ -104,7 +83,7 @@ class IntervalRules:
             ints(bundle.shares, "share_ppb"),
         )
         self._check_readings()
-        corrected = corrections(
+        corrected = rebuild.corrections(
             self.before.measured_policy or self.context.policy,
             self.before.state,
             self.before.measured,
@@ -209,7 +188,7 @@ class IntervalRules:
         requested = self._at_buses(self._leaf("essential_q_wh") + self._leaf("flexible_q_wh"))
         offered = self._at_buses(self._leaf("supply_q_wh"))
         holarchy, policy = self._grid.holarchy, self.context.policy
-        return bus_prices(policy, holarchy, requested.tolist(), offered.tolist())
+        return rebuild.bus_prices(policy, holarchy, requested.tolist(), offered.tolist())
 
     def _check_readings(self) -> None:
         """Which readings count, and what the header says of them."""
@@ -218,7 +197,7 @@ class IntervalRules:
         if measured is None:
             findings.equal(Rule.METER, "the number of readings", 0, len(readings))
         else:
-            root = PlainTree.of_table(KIND_READING, readings, len(measured)).root
+            root = PlainTree.of_table(records.KIND_READING, readings, len(measured)).root
             then = np.full(len(readings), header.interval - policy.meter_lag)
             found = ints(readings, "interval")
             findings.columns(Rule.METER, "reading in row", "interval", then, found)
@@ -234,7 +213,7 @@ class IntervalRules:
         """Every allocation as the rules give it, but for what is in brackets."""
         policy, contracts, bundle = self.context.policy, self.context.contracts, self.bundle
         bids, seed = self._asked("bid_ticks"), bundle.header.seed
-        ends = ramp_ends(policy, self.before.state, bids, seed)
+        ends = rebuild.ramp_ends(policy, self.before.state, bids, seed)
         demand = policy.v_ticks * policy.kappa
         widths = {"essential": demand, "flexible": demand, "supply": policy.w_s_ticks}
         return {
@@ -248,13 +227,15 @@ class IntervalRules:
             "price_ticks": self._at(prices),
             **vars(money),
             **vars(corrected),
-            "salt": record_salts(bundle.salt_key, KIND_ALLOCATION, contracts["index"]),
+            "salt": record_salts(bundle.salt_key, records.KIND_ALLOCATION, contracts["index"]),
         }
 
     def _state(self, money: Payments, corrected: Corrections) -> dict[str, Any]:
         """Every state after the interval as the rules give it."""
         state, flexible = self.before.state, ("flexible_q_wh", "flexible_x_wh")
-        memory, high, low = next_fairness(self.context.policy, state, *map(self._leaf, flexible))
+        memory, high, low = rebuild.next_fairness(
+            self.context.policy, state, *map(self._leaf, flexible)
+        )
         credit = ints(state, "credit") + money.supply_pay + money.pot_share
         credit += corrected.imbalance_credit
         debit = ints(state, "debit") + money.energy_cost + money.shortfall
@@ -267,7 +248,7 @@ class IntervalRules:
             "credit": credit,
             "debit": debit,
             "peak": np.maximum(ints(state, "peak"), credit - debit),
-            "salt": record_salts(self.bundle.salt_key, KIND_STATE, state["index"]),
+            "salt": record_salts(self.bundle.salt_key, records.KIND_STATE, state["index"]),
         }
 
     # NETWORK
@@ -312,11 +293,11 @@ class IntervalRules:
     def _check_plain_roots(self) -> None:
         bundle = self.bundle
         for name, kind, table in (
-            ("orders_root", KIND_ORDER, bundle.orders),
-            ("pre_state_root", KIND_STATE, self.before.state),
-            ("state_root", KIND_STATE, bundle.state),
-            ("contracts_root", KIND_CONTRACT, bundle.contracts),
-            ("shares_root", KIND_SHARE, bundle.shares),
+            ("orders_root", records.KIND_ORDER, bundle.orders),
+            ("pre_state_root", records.KIND_STATE, self.before.state),
+            ("state_root", records.KIND_STATE, bundle.state),
+            ("contracts_root", records.KIND_CONTRACT, bundle.contracts),
+            ("shares_root", records.KIND_SHARE, bundle.shares),
         ):
             root = PlainTree.of_table(kind, table, len(bundle.state)).root
             self.findings.equal(Rule.ROOT, name, root, getattr(bundle.header, name))

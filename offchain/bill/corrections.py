@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from offchain.bill.page import Line, energy, money, percent, price
 from offchain.errors import InputError
-from offchain.metering import Deviations, correct, deviations
-from offchain.metering.imbalance import imbalance
+from offchain.metering.imbalance import Deviations, correct, deviations, imbalance
 from offchain.policy import Policy
 from offchain.pricing import excess_ticks, surplus_ticks
 from offchain.records import RESERVE

@@ -44,7 +44,7 @@ _TINY_WH: Final = 1e-11
 #: Sums of integers are trusted below this, a quarter of what int64 holds.
 _WRAPS: Final = 2.0**61
 #: A pivot this much smaller than its diagonal belongs to a line that depends on others.
-_DEPENDENT: Final = 1e-12
+_DEPENDENT: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -216,6 +216,8 @@ def _polish(
         if not stopped and flat < 0 and t == 1.0 and largest < 1.0 and there == pieces:
             repeats += 1
             settled = unmet <= (exact if repeats < _MAX_REPEATS else _UNMET_WH)
+            for i in range(n_island):
+                settled = settled and abs(right[i]) <= _UNMET_WH
             for i in range(w):
                 miss = right[n_island + i]
                 settled = settled and miss <= _UNMET_WH and (total[i] <= 0.0 or miss >= -_UNMET_WH)

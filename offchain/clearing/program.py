@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from offchain.clearing import fallback, interior, tree
-from offchain.clearing.certificate import Certificate, Ramps, check_brackets, check_network
+from offchain.clearing.certificate import Certificate, Ramps, check_network
 from offchain.clearing.network import Network
 from offchain.clearing.polish import polish
+from offchain.clearing.ramps import check_brackets, validate
 from offchain.clearing.rounding import bus_injections, round_allocation
 from offchain.clearing.table import Table, table_of
 from offchain.errors import ClearwattError
@@ -52,8 +53,8 @@ class SolveReport:
     """How a clearing was found.
 
     Attributes:
-        engine: "tree" on a grid without loops, "interior-point" on any other, or "clarabel" where that
-            had to stand in.
+        engine: "tree" on a grid without loops, "interior-point" on any other; where that fails "clarabel", or
+            "newton" from no start at all.
         iterations: steps of the engine.
         binding_lines: the lines with a price, ascending.
         residual: the left side of the certificate's gap bound.
@@ -123,7 +124,7 @@ class Clearer:
             InputError: a ramp is out of range.
             ClearingError: no engine produced a clearing that the checker accepts.
         """
-        ramps.validate(self.grid.n_bus)
+        validate(ramps, self.grid.n_bus)
         table = table_of(ramps, self.grid.n_bus)
         candidates: list[tuple[float, _Solution]] = []
         for engine in self._engines(table):
@@ -150,10 +151,18 @@ class Clearer:
         for accuracy, crowd in _ATTEMPTS:
             yield partial(self._by_interior_point, table, accuracy, crowd)
         yield lambda: self._settle(table, fallback.solve(self._network, table), "clarabel")
+        yield lambda: self._settle(table, self._nothing(), "newton")
 
     def _by_interior_point(self, table: Table, accuracy: float, crowd: int) -> _Solution:
         start = interior.solve(self._network, table, accuracy, crowd)
         return self._settle(table, start, "interior-point")
+
+    def _nothing(self) -> interior.Approximation:
+        """The start of last resort: no prices at all. Polishing takes its time from there, and nothing throws it."""
+        lines = self.grid.n_line
+        return interior.Approximation(
+            np.zeros(self.grid.n_bus), np.zeros(lines), np.zeros(lines, dtype=np.bool_), 0
+        )
 
     def _on_tree(self, places: tree.Tree, table: Table) -> _Solution:
         found = tree.solve(places, self._network, table)

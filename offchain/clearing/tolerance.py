@@ -18,7 +18,10 @@ from fractions import Fraction
 
 from offchain.clearing.certificate import Certificate, Ramps
 from offchain.grid.model import Grid
-from offchain.units import FLOW_FRACTION_BITS, PRICE_FRACTION_BITS
+from offchain.policy import DEFAULT_POLICY, Policy
+from offchain.units import FLOW_FRACTION_BITS, MAX_ORDER_WH, PRICE_FRACTION_BITS
+
+_HOUSEHOLD_WH = 1_000
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,43 @@ class Tolerance:
             f"a certified clearing is within {self.total_wh:.3g} Wh of optimal at P_cap: "
             f"{self.gap_wh:.3g} gap, {self.lines_wh:.3g} lines, {self.brackets_wh:.3g} brackets"
         )
+
+
+@dataclass(frozen=True)
+class GridTolerance:
+    """What an oracle can gain on a grid whatever the orders are; Wh per interval, prices at P_cap.
+
+    Attributes:
+        gap_wh: from prices that are not quite stationary, in all.
+        lines_wh: from lines with a price that are not quite full, in all, if every line had a price of P_cap; the
+            margins of all lines.
+        line_wh: the largest of these.
+        household_wh: how far an order of 1 kWh can be from its response.
+        order_wh: how far the largest order that there can be, can be from it.
+    """
+
+    gap_wh: float
+    lines_wh: int
+    line_wh: int
+    household_wh: float
+    order_wh: float
+
+
+def grid_tolerance(grid: Grid, policy: Policy = DEFAULT_POLICY) -> GridTolerance:
+    """What the certificate leaves open on a grid.
+
+    Args:
+        grid: the registered grid.
+        policy: P_cap and the widths of ramps.
+    """
+    width = min(policy.v_ticks * policy.kappa, policy.w_s_ticks)
+    return GridTolerance(
+        gap_wh=gap_wh(grid, policy.p_cap_ticks),
+        lines_wh=int(grid.margin_wh.sum()),
+        line_wh=int(grid.margin_wh.max(initial=0)),
+        household_wh=bracket_wh(_HOUSEHOLD_WH, width),
+        order_wh=bracket_wh(MAX_ORDER_WH, width),
+    )
 
 
 def gap_wh(grid: Grid, p_cap_ticks: int) -> float:

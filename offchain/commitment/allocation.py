@@ -28,7 +28,7 @@ from offchain.commitment.hashing import (
 )
 from offchain.commitment.trees import depth_of, empty_hashes
 from offchain.errors import InputError
-from offchain.grid.model import Holarchy
+from offchain.grid.holarchy import Holarchy
 from offchain.keccak.rows import keccak_rows
 from offchain.records import KIND_ALLOCATION, SUMS
 

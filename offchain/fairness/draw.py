@@ -47,6 +47,9 @@ _TAIL_OFFSET: Final = 838319485111
 #: log2_complement(log2_complement(1)): the draw of h = 0 is zero.
 _ORIGIN: Final = 774611408087
 
+#: The powers of two that a variate can reach: how many are not above it is its bit length.
+_POWERS: Final = np.uint64(1) << np.arange(53, dtype=np.uint64)
+
 Uint64Array = npt.NDArray[np.uint64]
 
 
@@ -90,8 +93,7 @@ def uniform(seed: bytes, index: int) -> int:
 
 def _log2_complements(x: Uint64Array) -> Uint64Array:
     """`log2_complement` of each element; uint64 of any shape."""
-    # frexp is exact here: x < 2^53 is a whole double, and only its exponent is used.
-    zeros = (53 - np.frexp(x.astype(np.float64))[1]).astype(np.uint64)
+    zeros = np.uint64(53) - np.searchsorted(_POWERS, x, side="right").astype(np.uint64)
     m = x << zeros
     eighth = (m >> np.uint64(49)) - np.uint64(8)
     c = (eighth + np.uint64(9)) << np.uint64(49)

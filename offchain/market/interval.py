@@ -20,7 +20,7 @@ from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.keccak import keccak
 from offchain.market.rules import Clears, Market, Outcome, apply_rules
-from offchain.metering import ReadingTable
+from offchain.metering.readings import ReadingTable
 from offchain.orders.table import OrderTable
 from offchain.records import BUS, KIND_ALLOCATION, KIND_ORDER, KIND_READING, KIND_STATE
 

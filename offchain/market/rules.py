@@ -18,15 +18,8 @@ from offchain.fairness.draw import draw
 from offchain.fairness.key import keys_ticks
 from offchain.fairness.state import next_deficits, next_memories
 from offchain.grid.model import Grid
-from offchain.metering import (
-    Corrections,
-    ReadingTable,
-    check_readings,
-    correct,
-    deviations,
-    no_readings,
-)
-from offchain.metering.imbalance import imbalance
+from offchain.metering.imbalance import Corrections, correct, deviations, imbalance
+from offchain.metering.readings import ReadingTable, check_readings, no_readings
 from offchain.orders.table import (
     ORDERS_PER_PARTICIPANT,
     OrderTable,

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from offchain.clearing.certificate import Certificate, Ramps, check_brackets, check_network
+from offchain.clearing.certificate import Certificate, Ramps, check_network
 from offchain.clearing.program import Clearer, Clearing
+from offchain.clearing.ramps import check_brackets
 from offchain.grid.flows import DcNetwork
 from offchain.grid.model import Grid
 from offchain.mechanisms.mechanism import Mechanism, Outcome, placed

@@ -80,7 +80,7 @@ def deviations(
     """What was measured less what was allocated.
 
     A reading counts up to the contract's caps, which the connection enforces. Without a reading a
-    demand counts as allocated and a supply as nothing, so that withholding one never pays. The
+    demand counts as allocated and a supply as nothing, so that a station never gains by it. The
     reserve has no deviation.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,10 @@ from coincurve import PrivateKey, PublicKey
 from offchain.errors import InputError
 from offchain.keccak import keccak
 from offchain.keccak.rows import keccak_rows
-from offchain.orders.table import OrderTable
 from offchain.records import ORDER, wire
+
+if TYPE_CHECKING:
+    from offchain.orders.table import OrderTable
 
 _FIELDS: Final = (
     "index",

@@ -5,9 +5,10 @@ over all the evidence there is and tells of each piece whether it shows the faul
 integers as the contract (docs/faults.md).
 """
 
+from offchain.proofs import inputs
 from offchain.proofs.claim import ChainFacts, Claim, open_claim
 from offchain.proofs.find import FAULTS, RULES, Proof, kebab, proofs
-from offchain.proofs.published import published_claim
+from offchain.proofs.published import bare_claim, published_claim
 
 __all__ = [
     "FAULTS",
@@ -15,6 +16,8 @@ __all__ = [
     "ChainFacts",
     "Claim",
     "Proof",
+    "bare_claim",
+    "inputs",
     "kebab",
     "open_claim",
     "proofs",

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from offchain.audit.published import ForcedOrder
+from offchain.audit.published import Draw, ForcedOrder, Question
 from offchain.audit.rebuild import Table, bus_prices, ints
 from offchain.clearing.certificate import Certificate, check_network
 from offchain.commitment.allocation import SUM_NAMES, Layout, leaf_sums
@@ -20,6 +20,7 @@ from offchain.commitment.header import Header
 from offchain.commitment.trees import depth_of
 from offchain.errors import InputError
 from offchain.grid.model import Grid
+from offchain.orders.receipts import Receipt
 from offchain.policy import Policy
 from offchain.proofs.preimages import (
     NO_SALT,
@@ -159,12 +160,24 @@ class ChainFacts:
         owners: who acts for each registration number, 20 bytes.
         collateral: what each registration number has deposited and not taken back, micro.
         forced: orders filed on the chain, in the order of filing.
+        domain_hash: what header hashes and seeds are bound to.
+        public_key: of the drand network that makes the seeds; empty where none does.
+        draw: what the seed is said to be made of; None where no drand network makes it.
+        signers: who may sign receipts, 20 bytes each.
+        receipts: that participants hold.
+        overdue: questions about data that were not answered in time.
     """
 
     separator: bytes
     owners: dict[int, bytes]
     collateral: dict[int, int]
     forced: tuple[ForcedOrder, ...]
+    domain_hash: bytes
+    public_key: bytes = b""
+    draw: Draw | None = None
+    signers: frozenset[bytes] = frozenset()
+    receipts: tuple[Receipt, ...] = ()
+    overdue: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +209,11 @@ class Claim:
     def evidence(self) -> HeaderEvidence:
         """The header as every proof brings it."""
         return HeaderEvidence(self.previous_hash, self.header.packed())
+
+    @property
+    def header_hash(self) -> bytes:
+        """Its hash in the market."""
+        return self.header.hash(self.facts.domain_hash, self.previous_hash)
 
     def leaf(self, root: bytes, index: int) -> LeafEvidence:
         """The leaf of an index in a plain tree.

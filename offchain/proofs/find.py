@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from offchain.audit.findings import Rule
-from offchain.proofs import buses, lines, meters, orders
+from offchain.proofs import buses, inputs, lines, meters, orders
 from offchain.proofs.claim import Claim
 from offchain.proofs.lines import Arguments, Shown
 
@@ -42,6 +42,9 @@ FAULTS: Final[dict[str, Callable[[Claim], Iterator[Shown]]]] = {
     "meterReading": meters.meter_reading,
     "imbalance": meters.imbalance_lines,
     "reserve": meters.reserve,
+    "seed": inputs.seed,
+    "omitted": inputs.omitted,
+    "withheld": inputs.withheld,
 }
 
 #: The rules of the audit that each function answers; where a whole tree is unlike the rules' one,
@@ -75,6 +78,9 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     "meterReading": (Rule.METER,),
     "imbalance": (Rule.IMBALANCE,),
     "reserve": (Rule.RESERVE, Rule.IMBALANCE),
+    "seed": (Rule.SEED,),
+    "omitted": (Rule.OMITTED,),
+    "withheld": (Rule.WITHHELD,),
 }
 
 

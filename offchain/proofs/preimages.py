@@ -80,6 +80,10 @@ class Preimages:
         self._known[digest] = preimage
         return digest
 
+    def has(self, digest: bytes) -> bool:
+        """Whether a preimage is known."""
+        return digest in self._known
+
     def __getitem__(self, digest: bytes) -> bytes:
         try:
             return self._known[digest]

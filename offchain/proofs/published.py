@@ -6,21 +6,31 @@ from offchain.audit.genesis import GENESIS
 from offchain.audit.history import ReadBundle
 from offchain.audit.interval import open_bundle
 from offchain.audit.published import PublishedMarket
-from offchain.commitment.bundle import Bundle, read_genesis
+from offchain.commitment.bundle import read_genesis
+from offchain.commitment.header import Header
+from offchain.commitment.trees import depth_of
 from offchain.errors import InputError
 from offchain.grid.model import unpack
+from offchain.orders.receipts import Receipt
 from offchain.orders.signing import domain_separator
 from offchain.policy import Policy
 from offchain.proofs.claim import ChainFacts, Claim, open_claim
+from offchain.proofs.preimages import Preimages
 
 
-def published_claim(market: PublishedMarket, read: ReadBundle, interval: int) -> Claim:
+def published_claim(
+    market: PublishedMarket,
+    read: ReadBundle,
+    interval: int,
+    receipts: tuple[Receipt, ...] = (),
+) -> Claim:
     """Open one interval of a market.
 
     Args:
         market: What the chain says.
         read: Where bundles come from.
         interval: Which one, from 1.
+        receipts: That participants hold.
 
     Raises:
         InputError: The interval was not posted, or a bundle is missing or not the one named.
@@ -35,14 +45,8 @@ def published_claim(market: PublishedMarket, read: ReadBundle, interval: int) ->
     before = genesis.state
     if interval > 1:
         before = open_bundle(market.headers[interval - 2], _read(read, interval - 1)).state
-    policy = _policy(policies, bundle)
-    domain = market.domain
-    facts = ChainFacts(
-        separator=domain_separator(domain.chain_id, domain.ledger, domain.market_id),
-        owners=market.owners,
-        collateral=collateral(market, interval),
-        forced=market.forced,
-    )
+    policy = _policy(policies, bundle.header)
+    facts = chain_facts(market, interval, receipts)
     grid = unpack(market.grids[bundle.header.grid_version])
     measured = None
     if 0 < policy.meter_lag < interval:
@@ -50,8 +54,51 @@ def published_claim(market: PublishedMarket, read: ReadBundle, interval: int) ->
         posted = market.headers[interval - policy.meter_lag - 1]
         then = open_bundle(posted, _read(read, interval - policy.meter_lag))
         then_grid = unpack(market.grids[then.header.grid_version])
-        measured = open_claim(then, then.state, _policy(policies, then), then_grid, facts)
+        measured = open_claim(then, then.state, _policy(policies, then.header), then_grid, facts)
     return open_claim(bundle, before, policy, grid, facts, measured)
+
+
+def bare_claim(market: PublishedMarket, read: ReadBundle, interval: int) -> Claim:
+    """An interval of which nothing but the header is known: its bundle is missing.
+
+    Raises:
+        InputError: The interval was not posted, or the genesis bundle is missing.
+    """
+    if not 1 <= interval <= len(market.headers):
+        raise InputError(
+            f"interval: {interval} has no header that can be read; give 1 ... {len(market.headers)}"
+        )
+    genesis = read_genesis(_read(read, GENESIS))
+    posted = market.headers[interval - 1]
+    header = Header.unpack(posted.payload)
+    return Claim(
+        posted.previous_hash,
+        header,
+        _policy({market.policy_hash: genesis.policy, **market.policies}, header),
+        unpack(market.grids[header.grid_version]),
+        depth_of(len(genesis.state)),
+        Preimages(),
+        chain_facts(market, interval),
+    )
+
+
+def chain_facts(
+    market: PublishedMarket, interval: int, receipts: tuple[Receipt, ...] = ()
+) -> ChainFacts:
+    """What the proofs against an interval ask of the chain."""
+    domain = market.domain
+    return ChainFacts(
+        separator=domain_separator(domain.chain_id, domain.ledger, domain.market_id),
+        owners=market.owners,
+        collateral=collateral(market, interval),
+        forced=market.forced,
+        domain_hash=domain.hash(),
+        public_key=market.public_key,
+        draw=market.draws.get(interval),
+        signers=market.signers,
+        receipts=receipts,
+        overdue=tuple(a.question for a in market.asked if a.answer_by < market.now),
+    )
 
 
 def collateral(market: PublishedMarket, interval: int) -> dict[int, int]:
@@ -63,13 +110,13 @@ def collateral(market: PublishedMarket, interval: int) -> dict[int, int]:
     return micro
 
 
-def _policy(policies: dict[bytes, bytes], bundle: Bundle) -> Policy:
+def _policy(policies: dict[bytes, bytes], header: Header) -> Policy:
     """The policy that an interval was cleared by: the ledger takes no header that names another than that in force."""
     try:
-        return Policy.unpack(policies[bundle.header.policy_hash])
+        return Policy.unpack(policies[header.policy_hash])
     except KeyError:
         raise InputError(
-            f"interval: {bundle.interval} names a policy that was never published; fetch its bundle again"
+            f"interval: {header.interval} names a policy that is not on the chain; fetch its bundle again"
         ) from None
 
 

@@ -20,6 +20,7 @@ from oracle.audit_state import AuditState, default_file, local_key
 from oracle.bundles import BundleSource, bundle_source
 from oracle.market_contracts import ForeignCodeError
 from oracle.reader import read_market
+from oracle.report.write import write_report
 from oracle.terminal import Reporter
 from oracle.verdict import place, print_verdict, verdict_json
 
@@ -51,6 +52,12 @@ EXIT_FAULT = 1
 )
 @click.option("--afresh", is_flag=True, help="Judge everything, whatever earlier runs found.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the verdict as one HTML page that needs no network.",
+)
 @click.pass_context
 def audit(
     context: click.Context,
@@ -63,6 +70,7 @@ def audit(
     resume: Path | None,
     afresh: bool,
     json_wanted: bool,
+    report: Path | None,
 ) -> None:
     r"""Check every interval of a market again, trusting nobody.
 
@@ -83,6 +91,7 @@ def audit(
       clearwatt audit --rpc http://127.0.0.1:8545 --ledger 0x... --bundles bundles
       clearwatt audit --rpc URL --ledger 0x... --bundles https://example.org/bundles --jobs 4
       clearwatt audit --rpc URL --ledger 0x... --bundles bundles --from 1000 --to 1100 --json
+      clearwatt audit --rpc URL --ledger 0x... --bundles bundles --report report.html
     """
     source = bundle_source(bundles)
     chain = connect(rpc)
@@ -100,6 +109,8 @@ def audit(
         state = None if afresh else _state(resume, market, source)
         verdict = audited(reporter, market, source, state, first or 1, last, jobs)
         head = market.headers[verdict.last - 1].header_hash.hex() if verdict.last else None
+        if report is not None:
+            write_report(report, market, verdict, source.read, reporter)
     if json_wanted:
         click.echo(json.dumps({**verdict_json(verdict), "head": head}, indent=1))
     else:

@@ -18,8 +18,7 @@ from oracle.challenge import Challenge, challenge_json, print_challenge
 from oracle.demo import DemoRun, run_demo
 from oracle.demo_report import as_json, print_summary
 from oracle.derate import DeratedRun, read_derating
-from oracle.inject import rule_of, run_injected
-from oracle.lies import NAMES
+from oracle.inject import INJECTABLE, rule_of, run_injected
 from oracle.scenario import ScenarioConfig, draw_scenario
 from oracle.terminal import Reporter
 
@@ -123,7 +122,7 @@ def demo(
       clearwatt demo --json --intervals 8 | python -m json.tool
     """
     if inject == "list":
-        click.echo("\n".join(NAMES))
+        click.echo("\n".join(INJECTABLE))
         return
     if rpc is not None and context.get_parameter_source("engine") is ParameterSource.COMMANDLINE:
         raise InputError("chain: --rpc names the chain already; give one of --rpc and --chain")

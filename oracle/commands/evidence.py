@@ -12,6 +12,7 @@ import click
 
 from offchain.errors import InputError
 from offchain.mechanisms.priority import FAIR_PLAY
+from oracle.commands.robustness import robustness
 from oracle.evidence.config import EvidenceConfig, load_config
 from oracle.evidence.evm import verify
 from oracle.evidence.jobs import Job, plan
@@ -26,6 +27,9 @@ _INCOMPLETE = 1
 @click.group()
 def evidence() -> None:
     """Rerun published results and write tables, figures and a page."""
+
+
+evidence.add_command(robustness)
 
 
 @evidence.command("fair-play")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any, Final, get_args
 
 import click
@@ -56,6 +57,7 @@ def show(
     negative_reactance: NegativeReactance | None,
 ) -> None:
     """Print what is understood of a network: SOURCE is a name, a file or a folder."""
+    from offchain.clearing.tolerance import grid_tolerance
     from offchain.grid.load import load_grid
     from offchain.grid.summary import grid_summary
 
@@ -68,7 +70,7 @@ def show(
         phase_shift=phase_shift,
         negative_reactance=negative_reactance,
     )
-    summary = grid_summary(case, source)
+    summary = {**grid_summary(case, source), "tolerance": asdict(grid_tolerance(case.grid))}
     if as_json:
         click.echo(json.dumps(summary, indent=2))
     else:
@@ -109,7 +111,7 @@ def _more(console: Any, count: int) -> None:  # noqa: ANN401 - rich is imported 
 
 
 def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    limits, margins = summary["limit_wh"], summary["margin_wh"]
+    limits, margins, left = summary["limit_wh"], summary["margin_wh"], summary["tolerance"]
     kind = "tree" if summary["radial"] else "mesh"
     facts = [
         ("grid", f"{summary['name']}  (from {summary['source']})"),
@@ -143,9 +145,10 @@ def _facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
             f"{summary['shift']}",
         ),
         (
-            "price tolerance",
-            f"eps_grid is {summary['eps_wh_at_p_cap']:.3g} Wh at P_cap "
-            f"({summary['p_cap_ticks']} ticks)",
+            "tolerance",
+            f"at P_cap ({summary['p_cap_ticks']} ticks) an oracle can gain {left['gap_wh']:.3g} Wh by prices "
+            f"(eps_grid), {left['line_wh']} Wh by a full line ({_energy(left['lines_wh'])} by all), "
+            f"{left['household_wh']:.3g} Wh by an order of 1 kWh ({left['order_wh']:.3g} Wh by the largest)",
         ),
         (
             "registered",

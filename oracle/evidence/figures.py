@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from offchain.mechanisms.priority import FAIR_PLAY
 from oracle.evidence import words
 from oracle.evidence.summary import Row, Summary
 from oracle.evidence.tables_fairness import usual
+from oracle.look import AMBER, BLUE, GREEN, GREY, LOOK, ORANGE, PINK, SKY
 from oracle.study import StudyConfig, scarcity_windows
 
 if TYPE_CHECKING:
@@ -20,16 +21,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Okabe and Ito's colours, which people with any colour vision can tell apart.
-_BLUE, _ORANGE, _GREEN, _PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-_SKY, _AMBER, _GREY = "#56B4E9", "#E69F00", "#767676"
 _COLOURS: Final = {
-    "fair-play": _BLUE,
-    "memory-only": _SKY,
-    "equal-weight": _ORANGE,
-    "equal-weight-random": _AMBER,
-    "inverse-fairness": _PINK,
-    "lmp": _GREY,
+    "fair-play": BLUE,
+    "memory-only": SKY,
+    "equal-weight": ORANGE,
+    "equal-weight-random": AMBER,
+    "inverse-fairness": PINK,
+    "lmp": GREY,
 }
 _MARKERS: Final = {
     "fair-play": "o",
@@ -39,23 +37,8 @@ _MARKERS: Final = {
     "inverse-fairness": "v",
     "lmp": "x",
 }
-_THREE: Final = (_BLUE, _ORANGE, _GREEN)
+_THREE: Final = (BLUE, ORANGE, GREEN)
 _WIDTH: Final = 9.6
-_STYLE: Final[Any] = {
-    "font.family": ["DejaVu Sans"],
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e3e3e3",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "clearwatt",
-}
 
 
 @dataclass(frozen=True)
@@ -79,7 +62,7 @@ def write_figures(summary: Summary, folder: Path, kinds: Sequence[str] = ("png",
 
     mpl.use("Agg")
     folder.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(LOOK):
         from matplotlib import pyplot as plt
 
         for drawing in drawings(summary):
@@ -155,14 +138,14 @@ def _convergence(summary: Summary) -> Figure:
             axes.plot(
                 row["interval"],
                 row["median"],
-                color=_COLOURS.get(name, _GREY),
+                color=_COLOURS.get(name, GREY),
                 linewidth=2.2 if ours else 1.1,
                 label=words.mechanism(name),
                 zorder=3 if ours else 2,
             )
             if ours:
                 axes.fill_between(
-                    row["interval"], row["least"], row["most"], color=_BLUE, alpha=0.2, linewidth=0
+                    row["interval"], row["least"], row["most"], color=BLUE, alpha=0.2, linewidth=0
                 )
         axes.set_title(words.network(network))
         axes.set_xlabel("interval")
@@ -181,7 +164,7 @@ def _reduction(summary: Summary) -> Figure:
     for axes, network in zip(panels, _networks(rows), strict=True):
         mine = [row for row in rows if row["network"] == network]
         for at, row in enumerate(reversed(mine)):
-            colour = _COLOURS.get(row["mechanism"], _GREY)
+            colour = _COLOURS.get(row["mechanism"], GREY)
             spread = np.linspace(-0.14, 0.14, len(row["each_seed"]))
             axes.scatter(row["each_seed"], at + spread, s=14, color=colour, alpha=0.75, linewidth=0)
             if row["percent"]["median"] is not None:
@@ -224,7 +207,7 @@ def _readings(summary: Summary) -> Figure:
                 continue
             away = 0.14 if row["baseline"] == baselines[0] else -0.14
             at = len(buses) - 1 - buses.index(row["weak_bus"]) + away
-            colour = _COLOURS.get(row["baseline"], _GREY)
+            colour = _COLOURS.get(row["baseline"], GREY)
             label = f"against {words.mechanism(row['baseline'])}"
             label = label if row["weak_bus"] == buses[0] else ""
             axes.plot([spread["least"], spread["most"]], [at, at], color=colour, linewidth=1.6)
@@ -258,7 +241,7 @@ def _windows(summary: Summary) -> Figure:
             axes.plot(
                 range(1, len(row["weak_bus"]) + 1),
                 row["weak_bus"],
-                color=_COLOURS.get(name, _GREY),
+                color=_COLOURS.get(name, GREY),
                 marker=_MARKERS.get(name, "o"),
                 markersize=5,
                 linewidth=2.2 if ours else 1.1,
@@ -351,7 +334,7 @@ def _robustness(summary: Summary) -> Figure:
     asked, forecast = panels
     rows = summary["requesting"]
     caps = list(dict.fromkeys(row["cap_permille"] for row in rows))
-    for cap, colour in zip(caps, (_ORANGE, _GREEN, _BLUE), strict=False):
+    for cap, colour in zip(caps, (ORANGE, GREEN, BLUE), strict=False):
         mine = [row for row in rows if row["cap_permille"] == cap]
         name = f"cap {cap / 1000:g} × rate" if cap else "no cap"
         for who, style, marker in (("strategists", "-", "o"), ("others", ":", "s")):
@@ -370,7 +353,7 @@ def _robustness(summary: Summary) -> Figure:
             forecast.plot(
                 [row["error_permille"] / 10 for row in mine],
                 [row[part]["median"] for row in mine],
-                color=_COLOURS.get(name, _GREY), linestyle=style, marker=_MARKERS.get(name, "o"),
+                color=_COLOURS.get(name, GREY), linestyle=style, marker=_MARKERS.get(name, "o"),
                 markersize=4,
                 label=f"{words.mechanism(name)}, {'worst bus' if part != 'useful' else 'all'}",
             )  # fmt: skip

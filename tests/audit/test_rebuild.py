@@ -23,8 +23,7 @@ from offchain.fairness.draw import draw
 from offchain.fairness.key import key_ticks
 from offchain.fairness.state import next_deficit, next_memory
 from offchain.grid.holarchy import Holarchy, Layer
-from offchain.metering import correct, deviations
-from offchain.metering.imbalance import imbalance
+from offchain.metering.imbalance import correct, deviations, imbalance
 from offchain.metering.readings import readings_from_columns
 from offchain.policy import DEFAULT_POLICY, PRICE_CURVES, Policy
 from offchain.pricing import LayerIndex, price_ticks, tightness

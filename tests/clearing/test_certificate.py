@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from offchain.clearing.certificate import Certificate, Ramps, check_brackets, check_network
+from offchain.clearing.certificate import Certificate, Ramps, check_network
 from offchain.clearing.program import Clearer, Clearing
+from offchain.clearing.ramps import check_brackets
 from offchain.clearing.reference import clear_reference, exact_welfare
 from offchain.clearing.tolerance import bracket_wh, gap_wh, tolerance
 from offchain.errors import InputError

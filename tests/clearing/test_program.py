@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from offchain.clearing import fallback, interior, program, tree
-from offchain.clearing.certificate import Ramps, check_brackets, check_network
+from offchain.clearing.certificate import Ramps, check_network
 from offchain.clearing.network import Network
 from offchain.clearing.program import Clearer, Clearing, ClearingError
+from offchain.clearing.ramps import check_brackets
 from offchain.clearing.reference import clear_reference, exact_welfare
 from offchain.clearing.table import table_of
 from offchain.errors import InputError
@@ -115,12 +116,15 @@ import hashlib
 import numpy as np
 from offchain.clearing.program import Clearer
 from tests.clearing.markets import random_grid, random_ramps
+from tests.clearing.test_full_by_chance import by_every_engine, frozen
 digest = hashlib.sha256()
 for seed in range(40):
     rng = np.random.default_rng(seed)
     grid = random_grid(rng)
     clearing = Clearer(grid).clear(random_ramps(rng, grid.n_bus))
     digest.update(clearing.certificate.packed() + clearing.x_wh.tobytes())
+for certificate, x_wh in by_every_engine(*frozen()):
+    digest.update(certificate.packed() + x_wh)
 print(digest.hexdigest())
 """
 
@@ -318,13 +322,29 @@ def test_columns_of_different_length_are_refused(line: Grid) -> None:
         Clearer(line).clear(ramps)
 
 
-def test_what_no_engine_solves_is_an_error_and_not_a_clearing(
-    line: Grid, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def without_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every engine that gives a start give nonsense."""
     without(monkeypatch, "tree")
     nonsense = interior.Approximation(np.full(2, np.nan), np.zeros(1), np.zeros(1, bool), 0)
     monkeypatch.setattr(interior, "solve", lambda *_: nonsense)
     monkeypatch.setattr(fallback, "solve", lambda *_: nonsense)
+
+
+def test_without_any_start_the_same_is_found(line: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = supply(0, 5000), demand(1, 3000), demand(1, 3000, 5 * P_CAP)
+    first = cleared(line, *rows)
+    without_any(monkeypatch)
+    last = cleared(line, *rows)
+    assert last.report.engine == "newton"
+    assert last.certificate == first.certificate
+    assert np.array_equal(last.x_wh, first.x_wh)
+
+
+def test_what_no_engine_solves_is_an_error_and_not_a_clearing(
+    line: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "tree")
+    monkeypatch.setattr(program, "polish", lambda *_: None)
     with pytest.raises(ClearingError, match="too far off"):
         Clearer(line).clear(ramps_of(demand(0, 100), supply(0, 50)))
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from offchain.clearing.certificate import Ramps, check_brackets, check_network
+from offchain.clearing.certificate import Ramps, check_network
 from offchain.clearing.program import Clearer
+from offchain.clearing.ramps import check_brackets
 from offchain.grid.model import Grid, build_grid
 
 

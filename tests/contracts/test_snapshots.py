@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from deploy.contracts import ANSWERS_FOR, CONTRACTS
+from deploy.contracts import ANSWERS_FOR, BEACONS, CONTRACTS
 from deploy.snapshots import SNAPSHOTS, snapshots
 
 UPDATE = "if that is meant, run `python -m deploy.snapshots` and commit contracts/snapshots"
 
-NAMES = sorted({*CONTRACTS.values(), *ANSWERS_FOR.values()})
+NAMES = sorted({*CONTRACTS.values(), *BEACONS.values(), *ANSWERS_FOR.values()})
 
 
 def test_every_contract_has_a_snapshot_and_nothing_else_has() -> None:
@@ -40,4 +40,4 @@ def test_no_contract_keeps_more_per_interval_or_participant_than_it_says() -> No
     slots = escrow["struct SettlementEscrow.Slots"]
     assert {entry.split()[1] for entry in slots} == {"0", "1"}
     ledger = json.loads(snapshots()["ClearingLedger.json"])["structs"]
-    assert {e.split()[1] for e in ledger["struct ClearingLedger.Status"]} == {"0"}
+    assert {e.split()[1] for e in ledger["struct IntervalRing.Status"]} == {"0"}

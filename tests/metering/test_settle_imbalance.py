@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.metering import Corrections, correct, deviations, no_readings
-from offchain.metering.imbalance import imbalance, reserve_funds
-from offchain.metering.readings import ReadingTable, readings_from_columns
+from offchain.metering.imbalance import (
+    Corrections,
+    correct,
+    deviations,
+    imbalance,
+    reserve_funds,
+)
+from offchain.metering.readings import ReadingTable, no_readings, readings_from_columns
 from offchain.policy import DEFAULT_POLICY, Policy
 from offchain.records import ALLOCATION, RESERVE
 from offchain.settlement import Payments, settle

@@ -1,4 +1,4 @@
-"""What becomes of a mutant: refused when posted, voided by a proof, harmless, withheld, or it survives."""
+"""What becomes of a mutant: refused when posted, voided by a proof, harmless, or it survives."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from offchain.commitment.header import Header, bus_vector_hash
 from offchain.errors import InputError
 from offchain.grid.model import Grid
 from offchain.proofs import Proof, kebab, proofs
-from offchain.proofs.preimages import UndisclosedError
+from offchain.proofs.requests import Ask, unanswered
 from tests.mutants.breed import Mutant
 
 REFUSED: Final = "refused"
 VOIDED: Final = "voided"
 TOLERATED: Final = "tolerated"
-WITHHELD: Final = "withheld"
 SURVIVOR: Final = "SURVIVOR"
 
 #: Header fields that the ledger compares with what it knows.
@@ -45,14 +44,16 @@ class Judgement:
     """What becomes of a mutant.
 
     Attributes:
-        verdict: one of the five above.
+        verdict: one of the four above.
         by: the ledger's check, the proof, or why it is harmless and what it is worth.
         proof: what voids it.
+        ask: the question that has to stay unanswered before.
     """
 
     verdict: str
     by: str
     proof: Proof | None = None
+    ask: Ask | None = None
 
 
 def judge(mutant: Mutant, honest: Header, grid: Grid) -> Judgement:
@@ -106,20 +107,8 @@ def _without_proof(mutant: Mutant) -> Judgement:
     if small and (mutant.moved_wh or mutant.moved_micro <= _ROUNDING_MICRO):
         worth = f"{mutant.moved_wh} Wh, " if mutant.moved_wh else ""
         return Judgement(TOLERATED, f"{worth}{mutant.moved_micro} micro: rounding")
-    if not _disclosed(mutant):
-        return Judgement(WITHHELD, "what the root is the hash of does not exist")
+    ask = next(unanswered(mutant.claim), None)
+    if ask is not None:
+        proof = Proof("withheld", (mutant.claim.evidence, ask.question))
+        return Judgement(VOIDED, kebab(proof.function), proof, ask)
     return Judgement(SURVIVOR, "nothing stops it")
-
-
-def _disclosed(mutant: Mutant) -> bool:
-    """Whether the altered hash has a preimage that anybody could show."""
-    claim = mutant.claim
-    roots = [claim.header.orders_root, claim.header.meter_root]
-    roots += [claim.header.allocation_root, claim.header.state_root]
-    roots += [at.row["root"].tobytes() for at in claim.buses]
-    try:
-        for root in roots:
-            claim.known[root]
-    except UndisclosedError:
-        return False
-    return True

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from deploy.chain import ChainError
 from offchain.commitment.trees import PlainTree
+from oracle.asking import Desk
 from tests.mutants.breed import Mutant, breed
 from tests.mutants.judge import REFUSED, SURVIVOR, VOIDED, Judgement, judge
 from tests.proofs.court import LAST, Stage
@@ -82,6 +83,8 @@ def confirm(stage: Stage, mutant: Mutant, judgement: Judgement) -> str:
             return "" if judgement.verdict == REFUSED else f"{name}, but {error}"
         if judgement.verdict == REFUSED:
             return f"{name}, but the ledger took it"
+        if judgement.ask is not None:
+            stage.chain.wait_until(Desk.of(stage.court).ask(judgement.ask) + 1)
         if judgement.proof is not None:
             refusal = stage.refusal(judgement.proof)
             return f"{name}, but {refusal}" if refusal else ""

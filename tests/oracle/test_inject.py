@@ -7,14 +7,14 @@ import json
 import pytest
 
 from oracle import cli
-from oracle.lies import NAMES
+from oracle.inject import INJECTABLE
 
 SMALL = ["demo", "--json", "--participants", "15", "--intervals", "3", "--inject"]
 
 
 def test_the_lies_are_listed_one_per_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["demo", "--inject", "list"]) == 0
-    assert tuple(capsys.readouterr().out.split("\n")[:-1]) == NAMES
+    assert tuple(capsys.readouterr().out.split("\n")[:-1]) == INJECTABLE
 
 
 def test_an_unknown_lie_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

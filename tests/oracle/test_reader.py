@@ -148,9 +148,9 @@ def test_the_code_that_a_court_borrows_is_held_to_the_published_one_too(market: 
     """The proofs about meters run from another contract's code, with the court's right to void."""
     chain, contracts = market.chain, market.run.contracts
     token = contracts.token.address
-    court = with_immutable(chain, "FaultProofs", contracts.faults, "meterFaults", token)
+    court = with_immutable(chain, "FaultProofs", contracts.faults, "annex", token)
     ledger = with_immutable(chain, "ClearingLedger", contracts.ledger, "faults", court.address)
-    with pytest.raises(ForeignCodeError, match=f"no clearwatt MeterFaults at {token}"):
+    with pytest.raises(ForeignCodeError, match=f"no clearwatt FaultsAnnex at {token}"):
         read_market(chain, ledger.address)
 
 
@@ -188,7 +188,7 @@ def test_the_escrow_s_books_add_up_to_what_it_holds(market: Open) -> None:
     *_, verdict = audit_market(read, run.out.read)
     assert verdict.ok
     assert verdict.compared[Rule.ESCROW] == len(read.owners) + 1
-    assert verdict.compared[Rule.CODE] == len(read.code) == 9
+    assert verdict.compared[Rule.CODE] == len(read.code) == 10
     chain.transact(run.contracts.token.functions.mint(run.contracts.escrow.address, 1))
     *_, verdict = audit_market(market.read(), run.out.read)
     assert verdict.ok, "a gift is nobody's fault"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from web3.types import TxParams
 
 from deploy.devnet import embedded
 from offchain.commitment.bundle import read_bundle
@@ -95,13 +96,8 @@ class Stage:
 
     def refusal(self, proof: Proof) -> str:
         """The name of the error by which the chain refuses a proof; empty if it accepts it."""
-        call = self.court.call(proof)
-        self.chain._learn_errors(call.contract_abi)
-        try:
-            call.call({"from": self.chain.payer, "gas": 16_000_000})
-        except self.chain.engine.refusals as error:
-            return self.chain._reason(error)
-        return ""
+        fields: TxParams = {"from": self.chain.payer, "gas": 16_000_000}
+        return self.chain.refusal(self.court.call(proof), fields) or ""
 
 
 def convict(stage: Stage, proof: Proof) -> Challenge:

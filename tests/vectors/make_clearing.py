@@ -14,14 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from offchain.clearing.certificate import (
-    Certificate,
-    Ramps,
-    bracket,
-    check_network,
-    demand_response,
-    supply_response,
-)
+from offchain.clearing.certificate import Certificate, Ramps, check_network
+from offchain.clearing.ramps import bracket, demand_response, supply_response
 from offchain.grid.model import Grid
 from offchain.keccak import keccak
 from offchain.units import MAX_ORDER_WH, MAX_RAMP_TICKS, MAX_TICKS

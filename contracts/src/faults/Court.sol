@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IClearingLedger} from "../interfaces/IClearingLedger.sol";
 import {ICourt} from "../interfaces/ICourt.sol";
+import {IDataRequests} from "../interfaces/IDataRequests.sol";
 import {IForcedOrders} from "../interfaces/IForcedOrders.sol";
 import {INetworkVerifier} from "../interfaces/INetworkVerifier.sol";
 import {IOracleBond} from "../interfaces/IOracleBond.sol";
@@ -22,6 +23,8 @@ abstract contract Court is ICourt {
     INetworkVerifier public immutable verifier;
     /// @notice The orders that every header must hold.
     IForcedOrders public immutable forced;
+    /// @notice The questions about data that every header must answer.
+    IDataRequests public immutable requests;
 
     /// @dev The ledger's grid registry and the depth of its trees, read once.
     address internal immutable _registry;
@@ -36,18 +39,21 @@ abstract contract Court is ICourt {
     /// @param escrow_ The escrow.
     /// @param verifier_ The network check.
     /// @param forced_ The forced orders.
+    /// @param requests_ The questions about data.
     constructor(
         IClearingLedger ledger_,
         IOracleBond bond_,
         ISettlementEscrow escrow_,
         INetworkVerifier verifier_,
-        IForcedOrders forced_
+        IForcedOrders forced_,
+        IDataRequests requests_
     ) {
         ledger = ledger_;
         bond = bond_;
         escrow = escrow_;
         verifier = verifier_;
         forced = forced_;
+        requests = requests_;
         _registry = ledger_.registry();
         _treeDepth = ledger_.treeDepth();
     }
@@ -61,21 +67,34 @@ abstract contract Court is ICourt {
     /// @param header The header.
     /// @param proven Whether the fault was shown.
     function _convict(HeaderEvidence calldata header, bool proven) internal {
-        _void(header, proven, false);
+        _void(header, proven, false, _reservedBy(msg.sender));
+    }
+
+    /// @notice Void a header for a fault that somebody has shown beforehand, who is rewarded whoever sends the proof.
+    /// @param header The header.
+    /// @param prover Who has shown it; address 0 if nobody has.
+    function _convictFor(HeaderEvidence calldata header, address prover) internal {
+        _void(header, prover != address(0), false, prover);
     }
 
     /// @notice Void a header for a fault of its orders, which are then committed anew under another seed.
     /// @param header The header.
     /// @param proven Whether the fault was shown.
     function _convictOrders(HeaderEvidence calldata header, bool proven) internal {
-        _void(header, proven, true);
+        _void(header, proven, true, _reservedBy(msg.sender));
     }
 
-    function _void(HeaderEvidence calldata header, bool proven, bool ordersFault) private {
+    /// @notice The sender, if it has reserved this very call in an earlier block; otherwise address 0.
+    /// @param sender The sender.
+    function _reservedBy(address sender) internal view returns (address) {
+        uint256 reserved = committedIn[keccak256(abi.encode(sender, keccak256(msg.data)))];
+        return reserved != 0 && reserved < block.number ? sender : address(0);
+    }
+
+    function _void(HeaderEvidence calldata header, bool proven, bool ordersFault, address prover) private {
         if (!proven) revert Fault_NotProven();
         uint32 interval = ledger.voidFrom(header, ordersFault);
         emit FaultProven(interval, msg.sig, msg.sender);
-        uint256 reserved = committedIn[keccak256(abi.encode(msg.sender, keccak256(msg.data)))];
-        bond.slash(reserved != 0 && reserved < block.number ? msg.sender : address(0));
+        bond.slash(prover);
     }
 }

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IClearingLedger} from "../interfaces/IClearingLedger.sol";
-import {IForcedOrders} from "../interfaces/IForcedOrders.sol";
 import {IMeterFaults} from "../interfaces/IMeterFaults.sol";
-import {INetworkVerifier} from "../interfaces/INetworkVerifier.sol";
-import {IOracleBond} from "../interfaces/IOracleBond.sol";
-import {ISettlementEscrow} from "../interfaces/ISettlementEscrow.sol";
 import {Committed} from "../libraries/Committed.sol";
 import {FairPlay} from "../libraries/FairPlay.sol";
 import {Headers} from "../libraries/Headers.sol";
@@ -18,24 +13,9 @@ import {AllocationEvidence, HeaderEvidence, LeafEvidence} from "../types/Evidenc
 import {Court} from "./Court.sol";
 
 /// @title Faults of readings, fees and the reserve
-/// @notice See IMeterFaults. Its code runs on behalf of FaultProofs, which is too large to hold it; called directly it
-/// can do nothing.
-contract MeterFaults is Court, IMeterFaults {
+/// @notice See IMeterFaults.
+abstract contract MeterFaults is Court, IMeterFaults {
     using Headers for bytes;
-
-    /// @notice Bind the proofs to a market.
-    /// @param ledger_ The ledger.
-    /// @param bond_ The bond.
-    /// @param escrow_ The escrow.
-    /// @param verifier_ The network check.
-    /// @param forced_ The forced orders.
-    constructor(
-        IClearingLedger ledger_,
-        IOracleBond bond_,
-        ISettlementEscrow escrow_,
-        INetworkVerifier verifier_,
-        IForcedOrders forced_
-    ) Court(ledger_, bond_, escrow_, verifier_, forced_) {}
 
     /// @inheritdoc IMeterFaults
     function subscription(

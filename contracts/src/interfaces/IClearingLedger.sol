@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {HeaderEvidence} from "../types/Evidence.sol";
+import {HeaderEvidence, SeedEvidence} from "../types/Evidence.sol";
 import {IOrderLog} from "./IOrderLog.sol";
 
 /// @title The chain of interval headers
@@ -24,7 +24,7 @@ interface IClearingLedger is IOrderLog {
     /// @param participants How many registration numbers the trees have room for.
     /// @param windowSeconds How long a header can be disputed.
     /// @param deadlineSeconds How long after a header the next one may come before anyone may freeze the ledger.
-    /// @param ringSize Number of slots, 4 to 1,536; more than twice the window in intervals, and more than the window and
+    /// @param ringSize Number of slots, 4 to 1,280; more than twice the window in intervals, and more than the window and
     /// the meter lag together.
     /// @param signatures How many signers each header needs, the sender included.
     /// @param eager Whether each header brings its network certificate.
@@ -141,6 +141,20 @@ interface IClearingLedger is IOrderLog {
     /// @return interval Its interval; reverts if the ledger does not hold it.
     function voidFrom(HeaderEvidence calldata header, bool ordersFault) external returns (uint32 interval);
 
+    /// @notice Forget a wrong seed, and void the header made with it and all after it (fault proofs only). The orders
+    /// stand and await the seed that they awaited before.
+    /// @param header The header, not final.
+    /// @param committedAt A time of the orders that asks for the same seed again.
+    /// @return interval Its interval; reverts if the ledger does not hold it.
+    function voidSeed(HeaderEvidence calldata header, uint32 committedAt) external returns (uint32 interval);
+
+    /// @notice Forget a wrong seed with which no header was made yet (fault proofs only). The orders stand and await the
+    /// seed that they awaited before.
+    /// @param accepted What was fixed of the interval then.
+    /// @param seed The seed that was accepted for it.
+    /// @param committedAt A time of the orders that asks for the same seed again.
+    function reopenSeed(SeedEvidence calldata accepted, bytes32 seed, uint32 committedAt) external;
+
     /// @notice Let orders and seed of a header that fell with one before it stand again. Anyone may.
     /// @param header The header as it was posted.
     function restoreInputs(HeaderEvidence calldata header) external;
@@ -226,6 +240,9 @@ interface IClearingLedger is IOrderLog {
 
     /// @notice Depth of the trees over registration numbers.
     function treeDepth() external view returns (uint8);
+
+    /// @notice The randomness adapter.
+    function beacon() external view returns (address);
 
     /// @notice The grid registry.
     function registry() external view returns (address);

@@ -20,6 +20,10 @@ interface IOrderLog {
     /// @param interval The interval.
     event OrdersReopened(uint32 indexed interval);
 
+    /// @notice Emitted when a wrong seed is forgotten; the orders stand and await theirs.
+    /// @param interval The interval.
+    event SeedReopened(uint32 indexed interval);
+
     /// @notice Thrown when the interval is not one of the two after the head.
     /// @param interval The interval named.
     /// @param head The newest interval with a header.

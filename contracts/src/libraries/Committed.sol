@@ -32,6 +32,15 @@ library Committed {
         b = _above(payload, Trees.sumRoot(Trees.leaf(Records.KIND_ALLOCATION, record), e.slot, e.lower), e);
     }
 
+    /// @notice Hold a participant's line of an interval to the header, unread.
+    /// @param payload The header's payload.
+    /// @param e The leaf, its bus and its path.
+    function line(bytes calldata payload, AllocationEvidence calldata e) internal pure {
+        if (e.bus.length != Records.ROOTLESS_BUS_LENGTH) revert Records.Records_Length();
+        bytes32 root = Trees.sumRoot(Trees.leaf(Records.KIND_ALLOCATION, e.record), e.slot, e.lower);
+        _requireBus(payload, Trees.busAbove(e.bus, root), e.position, e.upper);
+    }
+
     /// @notice Show that a slot of a bus is empty.
     /// @param payload The header's payload.
     /// @param e The slot and its path; the path may start above an empty subtree that contains the slot.
@@ -70,6 +79,31 @@ library Committed {
         if (Trees.plainRoot(Trees.leaf(kind, e.record), index, e.path) != root) {
             revert ICourt.Fault_NotCommitted();
         }
+    }
+
+    /// @notice Hold the states of one participant before and after an interval to their roots.
+    /// @param preRoot Root of the state tree before.
+    /// @param postRoot Root of the state tree after.
+    /// @param depth Depth of both.
+    /// @param index The participant.
+    /// @param both `which u8 ‖ records ‖ path before ‖ path after`; bit 0 of the first byte says whether there is a
+    /// record before, bit 1 whether there is one after. One piece, because every word of an offset costs calldata.
+    /// @return pre The record before, empty if there is none.
+    /// @return post The record after, empty if there is none.
+    function states(bytes32 preRoot, bytes32 postRoot, uint256 depth, uint256 index, bytes calldata both)
+        internal
+        pure
+        returns (bytes calldata pre, bytes calldata post)
+    {
+        uint256 which = both.length == 0 ? 4 : uint8(both[0]);
+        uint256 first = 1 + (which & 1) * Records.STATE_LENGTH;
+        uint256 second = first + (which >> 1) * Records.STATE_LENGTH;
+        if (which > 3 || both.length != second + 64 * depth) revert ICourt.Fault_Malformed();
+        pre = both[1:first];
+        post = both[first:second];
+        uint256 middle = second + 32 * depth;
+        _state(preRoot, index, pre, both[second:middle]);
+        _state(postRoot, index, post, both[middle:]);
     }
 
     /// @notice Hold any node of the allocation tree to its root.
@@ -129,6 +163,13 @@ library Committed {
             hash = Trees.emptyRoot(uint8(opening[0]));
         } else {
             revert ICourt.Fault_Malformed();
+        }
+    }
+
+    function _state(bytes32 root, uint256 index, bytes calldata record, bytes calldata path) private pure {
+        if (record.length != 0 && Records.number(record, 0, 4) != index) revert ICourt.Fault_Malformed();
+        if (Trees.plainRoot(Trees.leaf(Records.KIND_STATE, record), index, path) != root) {
+            revert ICourt.Fault_NotCommitted();
         }
     }
 

@@ -35,6 +35,16 @@ library GridData {
         h.positions = start + 1;
     }
 
+    /// @notice How large a grid is.
+    /// @param registry The grid registry.
+    /// @param version The grid's version.
+    /// @return buses Number of buses.
+    /// @return lines Number of lines.
+    function extent(address registry, uint256 version) internal view returns (uint256 buses, uint256 lines) {
+        uint256 head = _number(registry, version, 0, 4);
+        return (head >> 16, head & 0xffff);
+    }
+
     /// @notice Position of a bus among the leaves of the tree above the buses.
     /// @param h The holarchy.
     /// @param bus A bus of the grid.

@@ -14,6 +14,19 @@ library Orders {
         "uint32 essentialWh,uint32 flexibleWh,uint32 supplyWh,uint32 bidTicks)"
     );
 
+    /// @notice Type hash of a receipt.
+    bytes32 internal constant RECEIPT_TYPEHASH =
+        keccak256("Receipt(uint32 index,uint32 seq,uint32 interval,bytes32 orderHash)");
+
+    /// @notice Struct hash of the receipt by which a signer says that an order came in time for an interval.
+    /// @param o The order.
+    /// @param interval The interval.
+    /// @param orderHash Hash of the packed order with its signature.
+    /// @return The hash.
+    function receipt(Records.Order memory o, uint32 interval, bytes32 orderHash) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RECEIPT_TYPEHASH, o.index, o.seq, interval, orderHash));
+    }
+
     /// @notice Who signed an order.
     /// @param o The order with its signature.
     /// @param separator The market's EIP-712 domain separator.

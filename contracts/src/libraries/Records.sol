@@ -67,6 +67,14 @@ library Records {
         uint256 imbalanceCredit;
     }
 
+    /// @notice What a line says of its participant's state; Wh and micro.
+    struct Flow {
+        uint256 asked;
+        uint256 served;
+        uint256 gained;
+        uint256 spent;
+    }
+
     /// @notice What a participant carries from interval to interval.
     struct State {
         uint256 index;
@@ -165,6 +173,17 @@ library Records {
         a.subscription = number(record, 102, 8);
         a.imbalanceDebit = number(record, 110, 8);
         a.imbalanceCredit = number(record, 118, 8);
+    }
+
+    /// @notice Decode as much of an allocation as the next state needs.
+    /// @param record The packed record.
+    /// @return f Flexible energy, and what was earned and owed in all.
+    function flow(bytes calldata record) internal pure returns (Flow memory f) {
+        if (record.length != ALLOCATION_LENGTH) revert Records_Length();
+        f.asked = number(record, 30, 4);
+        f.served = number(record, 42, 4);
+        f.gained = number(record, 78, 8) + number(record, 86, 8) + number(record, 118, 8);
+        f.spent = number(record, 70, 8) + number(record, 94, 8) + number(record, 102, 8) + number(record, 110, 8);
     }
 
     /// @notice Decode a state.

@@ -69,3 +69,33 @@ struct BusEvidence {
     uint32 position;
     bytes upper;
 }
+
+/// @notice An interval without a header whose seed was accepted.
+/// @param interval The interval.
+/// @param ordersRoot Root of its orders.
+/// @param reserved Whom it was reserved for, as announced with the seed; address 0 where it is open to any signer.
+/// @param gridVersion The grid in force, as announced with the seed.
+/// @param termsHash `H(policyHash ‖ sharesRoot ‖ contractsRoot)` of what is in force.
+struct SeedEvidence {
+    uint32 interval;
+    bytes32 ordersRoot;
+    address reserved;
+    uint32 gridVersion;
+    bytes32 termsHash;
+}
+
+/// @notice One node of a committed tree, or the bus vector, as something to ask for.
+/// @param headerHash The header whose data are asked for.
+/// @param root Root of the tree: of the header, or of a bus of its allocation tree; or the hash of the bus vector.
+/// @param kind Record kind of the tree's leaves; 2 for any part of the allocation tree, 7 for the bus vector.
+/// @param depth Depth of the tree.
+/// @param height Height of the node above the leaves; 0 in trees without sums.
+/// @param position Position of the node in its level.
+struct Question {
+    bytes32 headerHash;
+    bytes32 root;
+    uint8 kind;
+    uint8 depth;
+    uint8 height;
+    uint32 position;
+}

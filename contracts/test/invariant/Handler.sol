@@ -223,8 +223,7 @@ contract Handler is Market {
         _accuse(abi.encodeCall(IFaultProofs.key, (h, a, stateEvidence(v.pre, i), packedPolicy())));
         _accuse(abi.encodeCall(IFaultProofs.overdrawn, (h, post_)));
         _accuse(abi.encodeCall(IFaultProofs.orderSignature, (h, orderEvidence(v, i))));
-        bytes memory transition_ =
-            abi.encodeCall(IFaultProofs.transition, (h, a, stateEvidence(v.pre, i), post_, packedPolicy()));
+        bytes memory transition_ = abi.encodeCall(IFaultProofs.transition, (h, a, statesEvidence(v, i), packedPolicy()));
         _accuse(transition_);
         // and with a byte of the evidence changed
         transition_[4 + j * 131 % (transition_.length - 4)] ^= 0x01;

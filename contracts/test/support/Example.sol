@@ -510,6 +510,14 @@ abstract contract Example is TestBase {
         (, e.path) = Build.plainTree(_stateLeaves(states), TREE_DEPTH, index);
     }
 
+    /// @dev A participant's states before and after an interval in one piece.
+    function statesEvidence(Interval memory v, uint256 index) internal pure returns (bytes memory) {
+        LeafEvidence memory pre = stateEvidence(v.pre, index);
+        LeafEvidence memory post = stateEvidence(v.post, index);
+        bytes1 which = bytes1((pre.record.length != 0 ? 1 : 0) + (post.record.length != 0 ? 2 : 0));
+        return bytes.concat(which, pre.record, post.record, pre.path, post.path);
+    }
+
     function emptyState(Records.State[] memory states, uint256 index) internal pure returns (LeafEvidence memory e) {
         (, e.path) = Build.plainTree(_stateLeaves(states), TREE_DEPTH, index);
     }

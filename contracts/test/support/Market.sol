@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ClearingLedger} from "../../src/ClearingLedger.sol";
+import {DataRequests} from "../../src/DataRequests.sol";
 import {FaultProofs} from "../../src/FaultProofs.sol";
 import {ForcedOrders} from "../../src/ForcedOrders.sol";
 import {GridRegistry} from "../../src/GridRegistry.sol";
@@ -33,6 +34,8 @@ abstract contract Market is Example {
     uint256 internal constant PENALTY = 100_000_000;
     uint256 internal constant REWARD = 20_000_000;
     uint256 internal constant DELAY = 100_000;
+    uint32 internal constant ANSWER = 900;
+    uint64 internal constant GAS_PRICE = 1 gwei;
 
     /// @dev Just longer than three headers, the window and a deadline.
     uint256 internal constant TERMS_DELAY = 4 * DEADLINE + WINDOW + 1;
@@ -53,6 +56,7 @@ abstract contract Market is Example {
     SettlementEscrow internal escrow;
     NetworkVerifier internal verifier;
     ForcedOrders internal forced;
+    DataRequests internal requests;
     MarketTerms internal terms;
 
     bytes32[] internal chainA;
@@ -77,7 +81,7 @@ abstract contract Market is Example {
             beacon: beaconAt,
             bond: bondAt,
             faults: faultsAt,
-            terms: vm.computeCreateAddress(address(this), nonce + 7),
+            terms: vm.computeCreateAddress(address(this), nonce + 8),
             policyHash: policyHash(),
             contractsRoot: contractsRoot(genesis),
             sharesRoot: sharesRoot(genesis),
@@ -102,12 +106,17 @@ abstract contract Market is Example {
         address escrowAt = vm.computeCreateAddress(address(this), nonce + 4);
         address verifierAt = vm.computeCreateAddress(address(this), nonce + 5);
         address forcedAt = vm.computeCreateAddress(address(this), nonce + 6);
-        faults = FaultProofs(create("FaultProofs", abi.encode(address(ledger), bondAt, escrowAt, verifierAt, forcedAt)));
-        beacon = CommitReveal(create("CommitReveal", abi.encode(address(ledger), _tips())));
-        escrow =
-            SettlementEscrow(create("SettlementEscrow", abi.encode(address(token), address(ledger), address(this))));
+        address requestsAt = vm.computeCreateAddress(address(this), nonce + 7);
+        bytes memory peers = abi.encode(address(ledger), bondAt, escrowAt, verifierAt, forcedAt, requestsAt);
+        faults = FaultProofs(create("FaultProofs", peers));
+        beacon = CommitReveal(createBeacon());
+        escrow = SettlementEscrow(
+            create("SettlementEscrow", abi.encode(address(token), address(ledger), address(this), outflowCap(), 1))
+        );
         verifier = NetworkVerifier(create("NetworkVerifier", abi.encode(address(registry))));
         forced = ForcedOrders(create("ForcedOrders", abi.encode(address(ledger), escrowAt)));
+        requests = DataRequests(create("DataRequests", abi.encode(address(ledger), ANSWER, GAS_PRICE)));
+        assertEq(address(requests), requestsAt);
         terms = MarketTerms(
             create(
                 "MarketTerms",
@@ -129,6 +138,21 @@ abstract contract Market is Example {
         }
         escrow.registerMany(owners, 0, DEPOSIT);
         separator = ledger.domainSeparator();
+    }
+
+    /// @dev Where seeds come from.
+    function createBeacon() internal virtual returns (address) {
+        return create("CommitReveal", abi.encode(address(ledger), _tips()));
+    }
+
+    /// @dev Bring the seed of an interval.
+    function drawSeed(uint32 interval) internal virtual returns (bytes32) {
+        return beacon.reveal(interval, preimages());
+    }
+
+    /// @dev What may flow out in a window to who never deposited.
+    function outflowCap() internal pure virtual returns (uint64) {
+        return type(uint64).max;
     }
 
     /// @dev Two parties with chains of 64 links.
@@ -159,7 +183,7 @@ abstract contract Market is Example {
         uint32 interval = ledger.head() + 1;
         vm.prank(OPERATOR);
         ledger.commitOrders(interval, ordersRoot(v));
-        seed = beacon.reveal(interval, preimages());
+        seed = drawSeed(interval);
     }
 
     /// @dev Everything up to a posted header; returns it as evidence.

@@ -14,6 +14,9 @@ interface Vm {
     function warp(uint256 time) external;
     function getBlockTimestamp() external view returns (uint256);
     function roll(uint256 number) external;
+    function fee(uint256 baseFee) external;
+    function deal(address account, uint256 balance) external;
+    function chainId(uint256 id) external;
     function assume(bool condition) external pure;
     function expectRevert(bytes4 selector) external;
     function expectRevert(bytes calldata data) external;

@@ -27,6 +27,10 @@ contract ClaimsSymbolic is Built {
         return 0;
     }
 
+    function windowSeconds() external pure returns (uint32) {
+        return 1;
+    }
+
     function escapable() external view returns (bool) {
         return left;
     }
@@ -40,7 +44,7 @@ contract ClaimsSymbolic is Built {
 
     function setUp() public {
         token = TestToken(createBuilt("TestToken", ""));
-        bytes memory arguments = abi.encode(address(token), address(this), address(this));
+        bytes memory arguments = abi.encode(address(token), address(this), address(this), type(uint64).max, uint64(1));
         escrow = ISettlementEscrow(createBuilt("SettlementEscrow", arguments));
         token.mint(address(this), type(uint64).max);
         token.approve(address(escrow), type(uint256).max);

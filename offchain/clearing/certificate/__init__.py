@@ -5,25 +5,6 @@ It imports no solver and uses no floating-point number; the contracts compute th
 """
 
 from offchain.clearing.certificate.network import Certificate, NetworkCheck, check_network
-from offchain.clearing.certificate.ramps import (
-    Ramps,
-    bracket,
-    brackets,
-    check_brackets,
-    demand_response,
-    responses,
-    supply_response,
-)
+from offchain.clearing.certificate.ramps import Ramps, brackets, responses
 
-__all__ = [
-    "Certificate",
-    "NetworkCheck",
-    "Ramps",
-    "bracket",
-    "brackets",
-    "check_brackets",
-    "check_network",
-    "demand_response",
-    "responses",
-    "supply_response",
-]
+__all__ = ["Certificate", "NetworkCheck", "Ramps", "brackets", "check_network", "responses"]

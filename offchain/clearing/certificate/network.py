@@ -5,6 +5,7 @@ All in Python integers, because products reach some 95 bits.
 
 from __future__ import annotations
 
+import operator
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from offchain.errors import InputError
 from offchain.units import FLOW_FRACTION_BITS
 
 if TYPE_CHECKING:
-    from offchain.grid.model import Grid
+    from offchain.grid.registered import Grid
 
 #: One Wh in the unit of flows, half of it, and by how much a bus may miss its integer injection.
 _WH = 1 << FLOW_FRACTION_BITS
@@ -105,41 +106,52 @@ def check_network(grid: Grid, certificate: Certificate) -> NetworkCheck:
     if len(certificate.theta) != n_bus or len(certificate.pi) != n_bus:
         raise InputError(f"certificate: give one theta and one pi per bus, {n_bus} in all")
     violations: list[str] = []
-    lines, limits, margins, boxes = _integers(grid)
-    mu = _line_prices(certificate.mu, grid.n_line, violations)
+    lines, limits, margins, boxes, islands = _integers(grid)
+    _check_order(certificate.mu, grid.n_line, violations)
 
     theta, pi, shift = certificate.theta, certificate.pi, int(grid.shift)
     net_flow = [0] * n_bus
     residual = [0] * n_bus
-    flows: list[int] = []
-    for (start, end, b), price in zip(lines, mu, strict=True):
+    flows = []
+    for start, end, b in lines:
         flow = (b * (theta[start] - theta[end])) >> shift
         flows.append(flow)
         net_flow[start] += flow
         net_flow[end] -= flow
-        stationarity = b * (pi[start] - pi[end] + price)
+        stationarity = b * (pi[start] - pi[end])
         residual[start] += stationarity
         residual[end] -= stationarity
+    for line, price in certificate.mu:
+        if line < len(lines):
+            start, end, b = lines[line]
+            residual[start] += b * price
+            residual[end] -= b * price
 
-    for line, (flow, limit) in enumerate(zip(flows, limits, strict=True)):
-        if not -_WH * limit <= flow <= _WH * limit:
-            violations.append(f"limit: line {line} carries {flow}/256 Wh of {limit} Wh")
+    # What `any` finds in one go is looked for again to be named.
+    if any(map(operator.gt, map(abs, flows), limits)):
+        for line, (flow, limit) in enumerate(zip(flows, limits, strict=True)):
+            if abs(flow) > limit:
+                violations.append(f"limit: line {line} carries {flow}/256 Wh of {limit // _WH} Wh")
 
     for line, price in certificate.mu:
         if line >= len(lines):
             continue
         flow = flows[line]
-        from_full = abs(abs(flow) - _WH * (limits[line] - margins[line]))
+        from_full = abs(abs(flow) - limits[line] + _WH * margins[line])
         if price * flow <= 0 or from_full > _WH * margins[line]:
             violations.append(f"line price: {price} on line {line}, which carries {flow}/256 Wh")
 
-    injection = tuple((net + _HALF_WH) >> FLOW_FRACTION_BITS for net in net_flow)
-    for bus, net in enumerate(net_flow):
-        if abs(net - _WH * injection[bus]) > _BUS_TOLERANCE:
+    injection = tuple([(net + _HALF_WH) >> FLOW_FRACTION_BITS for net in net_flow])
+    for bus, (net, whole) in enumerate(zip(net_flow, injection, strict=True)):
+        if abs(net - _WH * whole) > _BUS_TOLERANCE:
             violations.append(f"balance: bus {bus} sends {net}/256 Wh, not a whole number")
-    if sum(injection) != 0:
-        violations.append(f"balance: the injections add up to {sum(injection)} Wh")
-    residual_sum = sum(2 * box * abs(r) for box, r in zip(boxes, residual, strict=True))
+    for island in islands:
+        total = sum(map(injection.__getitem__, island))
+        if total != 0:
+            violations.append(
+                f"balance: the injections of bus {island[0]}'s island add up to {total} Wh"
+            )
+    residual_sum = 2 * sum(map(operator.mul, boxes, map(abs, residual)))
     if residual_sum > int(grid.eps_grid):
         violations.append(f"gap: {residual_sum} is above eps_grid {grid.eps_grid}")
     return NetworkCheck(injection, tuple(flows), residual_sum, tuple(violations))
@@ -148,23 +160,39 @@ def check_network(grid: Grid, certificate: Certificate) -> NetworkCheck:
 @lru_cache(maxsize=8)
 def _integers(
     grid: Grid,
-) -> tuple[list[tuple[int, int, int]], list[int], list[int], list[int]]:
-    """The grid's columns as Python integers: (from, to, b) and limits, margins, boxes."""
+) -> tuple[list[tuple[int, int, int]], list[int], list[int], list[int], list[list[int]]]:
+    """The grid as Python integers: lines (from, to, b), limits (2^-8 Wh), margins (Wh); boxes, islands of buses."""
     columns = (grid.line_from, grid.line_to, grid.b)
     lines = list(zip(*(column.tolist() for column in columns), strict=True))
-    return lines, grid.limit_wh.tolist(), grid.margin_wh.tolist(), grid.theta_box.tolist()
+    islands = _islands(grid.n_bus, [(start, end) for start, end, _ in lines])
+    limits = [_WH * limit for limit in grid.limit_wh.tolist()]
+    return lines, limits, grid.margin_wh.tolist(), grid.theta_box.tolist(), islands
 
 
-def _line_prices(pairs: Sequence[tuple[int, int]], n_line: int, violations: list[str]) -> list[int]:
-    """Line prices as a list over lines; each line at most once, in ascending order."""
-    mu = [0] * n_line
+def _islands(n_bus: int, lines: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """The buses that lines join, ascending."""
+    above = list(range(n_bus))
+
+    def top(bus: int) -> int:
+        while above[bus] != bus:
+            above[bus] = above[above[bus]]
+            bus = above[bus]
+        return bus
+
+    for start, end in lines:
+        above[top(end)] = top(start)
+    members: dict[int, list[int]] = {}
+    for bus in range(n_bus):
+        members.setdefault(top(bus), []).append(bus)
+    return list(members.values())
+
+
+def _check_order(pairs: Sequence[tuple[int, int]], n_line: int, violations: list[str]) -> None:
+    """Each line has one price at most, and lines ascend."""
     previous = -1
-    for line, price in pairs:
+    for line, _ in pairs:
         if line <= previous or line >= n_line:
             violations.append(
                 f"line price: line {line} after {previous}; lines ascend, below {n_line}"
             )
-        if line < n_line:
-            mu[line] = price
         previous = line
-    return mu

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ICourt} from "../src/interfaces/ICourt.sol";
+import {IInputFaults} from "../src/interfaces/IInputFaults.sol";
+import {Records} from "../src/libraries/Records.sol";
+import {HeaderEvidence} from "../src/types/Evidence.sol";
+import {Build} from "./support/Build.sol";
+import {Market} from "./support/Market.sol";
+
+/// @dev A signer's receipt for an order holds it to that order or a later one, and to nothing else.
+contract ReceiptsTest is Market {
+    /// @dev Key of a signer of the market.
+    uint256 private constant _SIGNER = 101;
+
+    function _receipt(Records.Order memory o, uint32 interval, uint256 privateKey) private view returns (bytes memory) {
+        bytes32 structHash = keccak256(
+            abi.encode(
+                keccak256("Receipt(uint32 index,uint32 seq,uint32 interval,bytes32 orderHash)"),
+                o.index,
+                o.seq,
+                interval,
+                keccak256(Build.order(o))
+            )
+        );
+        (uint8 v, bytes32 r, bytes32 s) =
+            vm.sign(privateKey, keccak256(abi.encodePacked(hex"1901", separator, structHash)));
+        return abi.encodePacked(r, s, v);
+    }
+
+    /// @dev An order of A, signed by a key.
+    function _order(uint256 seq, uint256 flexibleWh, uint256 privateKey) private view returns (Records.Order memory o) {
+        o = example().orders[A];
+        o.seq = seq;
+        o.flexibleWh = flexibleWh;
+        sign(o, privateKey);
+    }
+
+    function _prove(HeaderEvidence memory h, Interval memory v, Records.Order memory o, bytes memory receipt) private {
+        IInputFaults(address(faults)).omitted(h, Build.order(o), receipt, orderEvidence(v, A));
+    }
+
+    function _assertVoidedWithOrders() private {
+        assertEq(ledger.head(), 0);
+        assertEq(bond.bonded(), BOND - PENALTY);
+        vm.prank(OPERATOR);
+        ledger.commitOrders(1, bytes32("corrected orders"));
+    }
+
+    function test_omitted_leftOut() public {
+        Interval memory v = example();
+        Records.Order memory o = v.orders[A];
+        bytes memory record = Build.order(o);
+        bytes memory receipt = _receipt(o, 1, _SIGNER);
+        v.orders[A].index = NO_ORDER;
+        HeaderEvidence memory h = postInterval(v).header;
+        IInputFaults(address(faults)).omitted(h, record, receipt, orderEvidence(v, A));
+        _assertVoidedWithOrders();
+    }
+
+    function test_omitted_anEarlierOrderInItsPlace() public {
+        Interval memory v = example();
+        Records.Order memory o = _order(v.orders[A].seq + 1, 7, key(A));
+        _prove(postInterval(v).header, v, o, _receipt(o, 1, _SIGNER));
+        _assertVoidedWithOrders();
+    }
+
+    function test_omitted_anotherOrderOfTheSameNumber() public {
+        Interval memory v = example();
+        Records.Order memory o = _order(v.orders[A].seq, 7, key(A));
+        _prove(postInterval(v).header, v, o, _receipt(o, 1, _SIGNER));
+        _assertVoidedWithOrders();
+    }
+
+    function test_omitted_anHonestHeaderStands() public {
+        Interval memory v = example();
+        Records.Order memory former = _order(5, 100, key(A));
+        v.orders[A].seq = 6;
+        sign(v.orders[A], key(A));
+        Records.Order memory o = v.orders[A];
+        HeaderEvidence memory h = postInterval(v).header;
+        bytes memory receipt = _receipt(o, 1, _SIGNER);
+        vm.expectRevert(ICourt.Fault_NotProven.selector);
+        _prove(h, v, o, receipt);
+        // A receipt for what was replaced since.
+        receipt = _receipt(former, 1, _SIGNER);
+        vm.expectRevert(ICourt.Fault_NotProven.selector);
+        _prove(h, v, former, receipt);
+        assertEq(ledger.head(), 1);
+    }
+
+    function test_omitted_aCancelledOrderStaysCancelled() public {
+        Interval memory v = example();
+        Records.Order memory former = v.orders[A];
+        bytes memory record = Build.order(former);
+        bytes memory receipt = _receipt(former, 1, _SIGNER);
+        // Zero quantities and a higher number cancel it; the line asks nothing then.
+        Records.Order memory o = v.orders[A];
+        o.seq += 1;
+        o.essentialWh = 0;
+        o.flexibleWh = 0;
+        o.supplyWh = 0;
+        sign(o, key(A));
+        HeaderEvidence memory h = postInterval(v).header;
+        vm.expectRevert(ICourt.Fault_NotProven.selector);
+        IInputFaults(address(faults)).omitted(h, record, receipt, orderEvidence(v, A));
+    }
+
+    function test_omitted_aReceiptMustBeASignersForThisOrderAndInterval() public {
+        Interval memory v = example();
+        Records.Order memory o = _order(9, 7, key(A));
+        HeaderEvidence memory h = postInterval(v).header;
+        bytes[5] memory wrong = [
+            _receipt(o, 1, key(A)),
+            _receipt(o, 2, _SIGNER),
+            _receipt(_order(9, 8, key(A)), 1, _SIGNER),
+            new bytes(65),
+            bytes("")
+        ];
+        for (uint256 i = 0; i < wrong.length; ++i) {
+            vm.expectRevert(ICourt.Fault_Malformed.selector);
+            _prove(h, v, o, wrong[i]);
+        }
+    }
+
+    function test_omitted_aReceiptAloneMakesNoOrder() public {
+        Interval memory v = example();
+        HeaderEvidence memory h = postInterval(v).header;
+        Records.Order memory o = _order(9, 7, key(B));
+        bytes memory receipt = _receipt(o, 1, _SIGNER);
+        vm.expectRevert(ICourt.Fault_Malformed.selector);
+        _prove(h, v, o, receipt);
+        // Of a number that nobody has.
+        o.index = 7;
+        sign(o, key(B));
+        receipt = _receipt(o, 1, _SIGNER);
+        vm.expectRevert(ICourt.Fault_Malformed.selector);
+        _prove(h, v, o, receipt);
+    }
+
+    function test_omitted_aDismissedSignersReceiptCountsNoMore() public {
+        Interval memory v = example();
+        Records.Order memory o = _order(9, 7, key(A));
+        bytes memory receipt = _receipt(o, 1, _SIGNER);
+        address signer = vm.addr(_SIGNER);
+        vm.prank(TREASURER);
+        bond.announceSigner(signer, false);
+        vm.warp(block.timestamp + DELAY);
+        bond.setSigner(signer);
+        HeaderEvidence memory h = postInterval(v).header;
+        vm.expectRevert(ICourt.Fault_Malformed.selector);
+        _prove(h, v, o, receipt);
+    }
+
+    function test_omitted_theLeafIsHeldToTheRoot() public {
+        Interval memory v = example();
+        Records.Order memory o = _order(9, 7, key(A));
+        bytes memory receipt = _receipt(o, 1, _SIGNER);
+        HeaderEvidence memory h = postInterval(v).header;
+        v.orders[B].bidTicks += 1;
+        vm.expectRevert(ICourt.Fault_NotCommitted.selector);
+        _prove(h, v, o, receipt);
+    }
+}

@@ -1,0 +1,67 @@
+"""Evidence about seeds, received orders and withheld data; the judges are those of InputFaults.sol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import numpy as np
+
+from offchain.keccak import keccak
+from offchain.orders.receipts import receipt_digest
+from offchain.orders.signing import digests, recover
+from offchain.proofs.claim import Claim
+from offchain.proofs.lines import Shown, order_of
+from offchain.proofs.preimages import UndisclosedError
+from offchain.proofs.requests import questions
+from offchain.randomness.drand import is_signed
+from offchain.randomness.drand import seed as seed_of
+from offchain.records import ORDER, wire
+
+
+def seed(claim: Claim) -> Iterator[Shown]:
+    """The seed is made of a signature that is not that of its drand round."""
+    facts, header = claim.facts, claim.header
+    if facts.draw is None:
+        return
+    round_, signature = facts.draw.round, facts.draw.signature
+    if seed_of(facts.domain_hash, header.interval, round_, signature) == header.seed:
+        yield (round_, signature), not is_signed(facts.public_key, round_, signature)
+
+
+def omitted(claim: Claim) -> Iterator[Shown]:
+    """An order with a signer's receipt is not in the orders tree, nor a later one in its place."""
+    facts, header = claim.facts, claim.header
+    for receipt in facts.receipts:
+        record = receipt.order
+        if receipt.interval != header.interval or len(record) != ORDER.itemsize:
+            continue
+        order = order_of(record)
+        row = np.frombuffer(record, dtype=wire(ORDER)).astype(ORDER)
+        (digest,) = digests(facts.separator, row)
+        owner = facts.owners.get(order["index"])
+        if owner is None or recover(digest, record[-65:-33], record[-33:-1], record[-1]) != owner:
+            continue
+        signature = receipt.signature
+        signed = receipt_digest(facts.separator, record, receipt.interval)
+        if recover(signed, signature[:32], signature[32:64], signature[64]) not in facts.signers:
+            continue
+        with suppress(UndisclosedError):
+            leaf = claim.leaf(header.orders_root, order["index"])
+            taken = False
+            if len(leaf.record) == ORDER.itemsize:
+                seq = order_of(leaf.record)["seq"]
+                same = seq == order["seq"] and keccak(leaf.record) == keccak(record)
+                taken = seq > order["seq"] or same
+            yield (record, signature, leaf), not taken
+
+
+def withheld(claim: Claim) -> Iterator[Shown]:
+    """Data were asked for on the chain and not shown in time."""
+    overdue = set(claim.facts.overdue)
+    for question in claim.facts.overdue:
+        if question.header_hash == claim.header_hash:
+            yield (question,), True
+    for ask in questions(claim):
+        if ask.question not in overdue:
+            yield (ask.question,), False

@@ -1,0 +1,1 @@
+"""What happens when meters, ratings, impedances or the network's state are not what is believed."""

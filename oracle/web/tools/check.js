@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+/**
+ * Checks a folder of bundles, without Python and without a chain.
+ *
+ *     node oracle/web/tools/check.js bundles [HASH OF THE LAST HEADER] [--json]
+ *
+ * Exit codes: 0 every interval keeps the rules, 1 a rule is broken, 2 it cannot be told.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hex, InputError } from '../checker/bytes.js';
+import { checkMarket, verdictOf } from '../checker/market.js';
+import { marketIn } from '../page/files.js';
+
+const [folder, head] = process.argv.slice(2).filter((word) => word !== '--json');
+
+try {
+  process.exitCode = run(folder, head);
+} catch (error) {
+  if (!(error instanceof InputError || error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+    throw error;
+  process.stderr.write(`check: ${error.message}\n`);
+  process.exitCode = 2;
+}
+
+function run(place, trusted) {
+  if (!place) throw new InputError('give the folder with the bundles: node tools/check.js FOLDER');
+  const files = readdirSync(place, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => ({ name, bytes: new Uint8Array(readFileSync(join(place, name))) }));
+  const { facts, read } = marketIn(files);
+  const results = [...checkMarket(facts, read)];
+  const last = facts.headers.findLast((posted) => posted);
+  const ends = last ? hex(last.headerHash) : null;
+  if (trusted && ends !== hexOf(trusted)) {
+    throw new InputError(`the last header here is ${ends}, not the one that was given`);
+  }
+  const verdict = verdictOf(results);
+  say(verdict, ends, Boolean(trusted));
+  const { faults, unjudged } = verdict;
+  return faults.length ? 1 : unjudged.size ? 2 : 0;
+}
+
+function hexOf(text) {
+  return (text.startsWith('0x') ? text : `0x${text}`).toLowerCase();
+}
+
+function say({ intervals, checks, faults, unjudged }, ends, trusted) {
+  const lines = [
+    ...faults.map((f) => ({ interval: String(f.interval), ...pick(f) })),
+    ...[...unjudged].map(([interval, reason]) => ({
+      interval: String(interval),
+      unjudged: reason,
+    })),
+  ];
+  if (process.argv.includes('--json')) {
+    process.stdout.write(`${JSON.stringify({ intervals, checks, head: ends, findings: lines })}\n`);
+    return;
+  }
+  for (const { interval, rule, where, expected, found, unjudged: reason } of lines) {
+    const words = reason ?? `${rule}: ${where} is ${found}; the rules give ${expected}`;
+    process.stdout.write(`interval ${interval}, ${words}\n`);
+  }
+  process.stdout.write(
+    `${checks} values compared in ${intervals} intervals, up to header ${ends}` +
+      `${trusted ? '' : '; compare this hash with one that you trust'}\n`,
+  );
+}
+
+function pick({ rule, where, expected, found }) {
+  return { rule, where, expected, found };
+}

@@ -1,0 +1,139 @@
+"""A failed audit becomes a proof: what it costs and brings is shown first, and nothing is sent unasked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from offchain.audit.findings import Rule
+from oracle import cli
+from oracle.demo import DemoRun
+from tests.oracle.markets import LAST, market, outlast_window, undone
+
+
+@pytest.fixture(scope="module")
+def lied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoRun]:
+    """A market whose last interval has a false payment."""
+    with market(tmp_path_factory.mktemp("lied"), Rule.PAYMENT) as run:
+        yield run
+
+
+@pytest.fixture
+def run(lied: DemoRun, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoRun]:
+    """The same behind every URL; the chain is set back after each test."""
+    monkeypatch.setattr("oracle.commands.challenge.connect", lambda _: lied.chain)
+    with undone(lied.chain):
+        yield lied
+
+
+def command(run: DemoRun, *more: str, bundles: Path | None = None) -> list[str]:
+    """A challenge of the market."""
+    place = str(bundles or run.out.path)
+    ledger = run.contracts.ledger.address
+    return ["challenge", "--rpc", "http://x", "--ledger", ledger, "--bundles", place, *more]
+
+
+def head(run: DemoRun) -> int:
+    """The last header that stands."""
+    return int(run.contracts.ledger.functions.head().call())
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The one JSON object."""
+    result = json.loads(capsys.readouterr().out)
+    assert isinstance(result, dict)
+    return result
+
+
+def test_a_dry_run_shows_cost_and_reward_and_sends_nothing(
+    run: DemoRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    block = run.chain.web3.eth.block_number
+    assert cli.run(command(run, "--dry-run", "--json")) == 1
+    offered = told(capsys)
+    assert (offered["interval"], offered["fault"], offered["proof"]) == (LAST, "payment", "payment")
+    assert offered["voided"] is False
+    assert offered["reward"] == run.contracts.bond.functions.reward().call() > 0
+    gas = offered["gas"] + offered["reserve_gas"]
+    assert offered["cost_wei"] == gas * run.chain.web3.eth.gas_price > 0
+    assert run.chain.web3.eth.block_number == block
+    assert head(run) == LAST
+
+
+def test_what_is_sent_voids_the_header_pays_the_sender_and_costs_no_more_than_was_said(
+    run: DemoRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(command(run, "--dry-run", "--json")) == 1
+    offered = told(capsys)
+    token, sender = run.contracts.token.functions, run.chain.payer
+    had = token.balanceOf(sender).call()
+    assert cli.run(command(run, "--yes", "--json")) == 1
+    done = told(capsys)
+    assert done["voided"] is True
+    assert head(run) == LAST - 1
+    assert token.balanceOf(sender).call() == had + done["reward"]
+    assert done["gas"] <= offered["gas"] < done["gas"] + 40_000
+    assert done["reserve_gas"] <= offered["reserve_gas"] < done["reserve_gas"] + 10_000
+
+
+def test_where_nobody_can_be_asked_nothing_is_sent(
+    run: DemoRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(command(run)) == 2
+    assert "give --yes to send, or --dry-run" in capsys.readouterr().err
+    assert head(run) == LAST
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [(False, 2, LAST), (True, 1, LAST - 1)])
+def test_a_person_is_shown_the_price_and_asked(
+    answer: bool,
+    code: int,
+    left: int,
+    run: DemoRun,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[str] = []
+
+    def confirm(question: str, **_: object) -> bool:
+        asked.append(question)
+        return answer
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(click, "confirm", confirm)
+    assert cli.run(command(run)) == code
+    err = capsys.readouterr().err
+    assert asked == [f"Send the proof and void interval {LAST}?"]
+    assert "gas" in err
+    assert head(run) == left
+
+
+def test_a_final_interval_is_past_proving(run: DemoRun, capsys: pytest.CaptureFixture[str]) -> None:
+    outlast_window(run)
+    assert cli.run(command(run, "--yes")) == 2
+    assert f"interval {LAST} is final, its window has passed" in capsys.readouterr().err
+    assert head(run) == LAST
+
+
+def test_once_void_there_is_nothing_to_prove(
+    run: DemoRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(command(run, "--yes", "--json")) == 1
+    capsys.readouterr()
+    assert cli.run(command(run, "--yes", "--json")) == 0
+    assert told(capsys) == {"fault": None, "voided": False}
+
+
+def test_without_the_bundle_it_cannot_be_told(
+    run: DemoRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for bundle in run.out.path.iterdir():
+        if not bundle.name.startswith(f"{LAST:05d}"):
+            (tmp_path / bundle.name).write_bytes(bundle.read_bytes())
+    assert cli.run(command(run, "--yes", bundles=tmp_path)) == 2
+    assert f"interval {LAST} cannot be judged: its bundle is missing" in capsys.readouterr().err

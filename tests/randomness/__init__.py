@@ -1,0 +1,1 @@
+"""Rounds of drand networks."""

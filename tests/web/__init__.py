@@ -1,0 +1,1 @@
+"""The checker in JavaScript and the page made of it."""
