@@ -7,7 +7,8 @@ import ast
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, cast
@@ -35,6 +36,7 @@ _DEVNET_MAX_FEE = 100 * _GWEI
 _RECEIPT_PATIENCE_S = 180
 _POLL_S = 1.0
 _LOG_RANGE = 2_000
+_ASKED_AT_ONCE = 8
 _FORK_BLOCKS = 64
 """Deeper than a fork of the chain goes."""
 _LONGEST_REASON = 300
@@ -81,7 +83,7 @@ class Chain:
         self._nonces: dict[ChecksumAddress, int] = {}
         self._errors: dict[str, str] = {}
         self._settled: dict[ChecksumAddress, tuple[int, list[LogReceipt]]] = {}
-        self._inputs: dict[tuple[bytes, int], HexBytes | None] = {}
+        self._inputs: dict[tuple[bytes, int, ChecksumAddress], HexBytes | None] = {}
 
     @property
     def is_devnet(self) -> bool:
@@ -279,7 +281,7 @@ class Chain:
         None where the transaction called another contract, which then called this one: whatever
         such a transaction carries, it need not be what this contract was given.
         """
-        place = (bytes(log["blockHash"]), log["transactionIndex"])
+        place = (bytes(log["blockHash"]), log["transactionIndex"], log["address"])
         if place not in self._inputs:
             self._inputs[place] = self._input_of(log)
         return self._inputs[place]
@@ -293,6 +295,13 @@ class Chain:
             return None
         # the embedded chain has its own name for it
         return HexBytes(cast(bytes, transaction.get("input", transaction.get("data"))))
+
+    def inputs_of(self, logs: Sequence[LogReceipt]) -> list[HexBytes | None]:
+        """`input_of` of many events; a node is asked several things at once."""
+        if self.engine.events is not None:
+            return [self.input_of(log) for log in logs]
+        with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+            return list(pool.map(self.input_of, logs))
 
     # LIFE
 

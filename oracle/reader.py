@@ -31,11 +31,12 @@ from offchain.errors import InputError
 from offchain.randomness.drand import compressed_key
 from oracle.market_contracts import MarketContracts
 
+_POSTED: Final = "HeaderPosted"
 _LEDGER_EVENTS: Final = (
     "OrdersCommitted",
     "SeedAccepted",
     "SeedReopened",
-    "HeaderPosted",
+    _POSTED,
     "HeadersVoided",
 )
 _ESCROW_EVENTS: Final = (
@@ -73,8 +74,10 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     final = int(ledger.functions.finalHead().call(**at))
     opened = _opened(ledger)
     history = _History(contracts.domain.hash(), opened)
-    for name, arguments, log in _events(chain, ledger, _LEDGER_EVENTS, block):
-        history.add(chain, ledger, name, arguments, log)
+    events = list(_events(chain, ledger, _LEDGER_EVENTS, block))
+    inputs = iter(chain.inputs_of([log for name, _, log in events if name == _POSTED]))
+    for name, arguments, log in events:
+        history.add(ledger, name, arguments, log, next(inputs) if name == _POSTED else None)
     headers, unreadable = history.readable()
     deposits = _Deposits(history.places)
     for name, arguments, log in _events(chain, escrow, _ESCROW_EVENTS, block):
@@ -197,19 +200,17 @@ def _opened(ledger: Contract) -> Terms:
 
 
 def _posted(
-    chain: Chain,
     ledger: Contract,
     domain_hash: bytes,
     opened: Terms,
     header_hash: bytes,
-    log: LogReceipt,
+    data: HexBytes | None,
 ) -> PostedHeader | None:
     """The header that the ledger announced; None where the transaction does not show it.
 
     The ledger announces a hash only. What was posted is believed when the ledger was called directly and the hash
     is that of what it was called with: the calldata of a call through another contract may be anything.
     """
-    data = chain.input_of(log)
     if data is None:
         return None
     try:
@@ -255,13 +256,13 @@ class _History:
 
     def add(
         self,
-        chain: Chain,
         ledger: Contract,
         name: str,
         arguments: Mapping[str, Any],
         log: LogReceipt,
+        data: HexBytes | None,
     ) -> None:
-        """Take up the next event."""
+        """Take up the next event; of a posted header with what its transaction sent to the ledger."""
         interval = int(arguments["interval"])
         if name == "OrdersCommitted":
             self.orders_roots[interval] = bytes(arguments["ordersRoot"])
@@ -273,9 +274,7 @@ class _History:
             del self.headers[interval - 1 :], self.places[interval - 1 :]
         else:
             header_hash = bytes(arguments["headerHash"])
-            self.headers.append(
-                _posted(chain, ledger, self.domain_hash, self.opened, header_hash, log)
-            )
+            self.headers.append(_posted(ledger, self.domain_hash, self.opened, header_hash, data))
             self.places.append(_place(log))
 
     def readable(self) -> tuple[tuple[PostedHeader, ...], dict[int, str]]:

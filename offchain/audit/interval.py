@@ -81,7 +81,10 @@ def audit_interval(
             findings.equal(Rule.SEED, where, True, genuine)
         findings.equal(Rule.FORCED, "the number of forced orders", due, header.forced_cursor)
     if header.grid_version in context.grids and _check_tables(findings, context, before, bundle):
-        IntervalRules(findings, context, before, inputs, bundle).check()
+        try:
+            IntervalRules(findings, context, before, inputs, bundle).check()
+        except OverflowError:  # each number is in range, but so many of them that their sum is not
+            findings.wrong(Rule.RANGE, "the money of the interval", "below 2^63", "more")
     return findings
 
 

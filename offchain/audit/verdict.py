@@ -79,4 +79,4 @@ class Verdict:
         self.compared.update(judgement.compared)
         self.faults.extend(judgement.faults)
         if judgement.unjudged is not None:
-            self.unjudged[judgement.interval] = judgement.unjudged
+            self.unjudged.setdefault(judgement.interval, judgement.unjudged)

@@ -41,6 +41,12 @@ class _Keys(Protocol):
     ) -> Int64Array: ...
 
 
+class _Draw(Protocol):
+    """A draw for some participants: uint64[k] in 2^-24, as `offchain.fairness.draw.draw`."""
+
+    def __call__(self, seed: bytes, indices: npt.NDArray[np.intp]) -> Uint64Array: ...
+
+
 def fair_play_keys(
     policy: Policy, participants: Participants, standing: Standing, draws: Uint64Array
 ) -> Int64Array:
@@ -110,14 +116,14 @@ class PriorityMechanism:
     Attributes:
         name: what the policy and the command line call it.
         keys: the key rule.
-        draws: whether the rule looks at the draw.
+        draw: how a seed becomes the draws that the rule looks at; None if it looks at none.
         policy_code: its number in a ledger's policy; None if no ledger admits it.
         billing: by default the price from tightness.
     """
 
     name: str
     keys: _Keys
-    draws: bool
+    draw: _Draw | None
     policy_code: int | None = None
     billing: Billing = field(default_factory=Amm)
 
@@ -135,15 +141,15 @@ class PriorityMechanism:
     ) -> RampColumns:
         """Ramps by rank and key; arguments as `Mechanism.ramps`."""
         draws = np.zeros(len(participants), dtype=np.uint64)
-        if self.draws:
+        if self.draw is not None:
             # A draw costs a hash: only where there is a ramp to place.
             asking = np.flatnonzero(quantities.flexible_wh)
-            draws[asking] = draw(seed, asking)
+            draws[asking] = self.draw(seed, asking)
         keys = self.keys(policy, participants, standing, draws)
         return ramps(quantities, participants.rank, keys, policy)
 
 
-FAIR_PLAY: Final = PriorityMechanism("fair-play", fair_play_keys, True, MECHANISM_FAIR_PLAY)
-EQUAL_WEIGHT: Final = PriorityMechanism("equal-weight", equal_keys, False)
-EQUAL_WEIGHT_RANDOM: Final = PriorityMechanism("equal-weight-random", random_keys, True)
-INVERSE_FAIRNESS: Final = PriorityMechanism("inverse-fairness", inverse_fairness_keys, True)
+FAIR_PLAY: Final = PriorityMechanism("fair-play", fair_play_keys, draw, MECHANISM_FAIR_PLAY)
+EQUAL_WEIGHT: Final = PriorityMechanism("equal-weight", equal_keys, None)
+EQUAL_WEIGHT_RANDOM: Final = PriorityMechanism("equal-weight-random", random_keys, draw)
+INVERSE_FAIRNESS: Final = PriorityMechanism("inverse-fairness", inverse_fairness_keys, draw)

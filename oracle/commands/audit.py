@@ -105,6 +105,8 @@ def audit(
         if error.code.contract == "ClearingLedger":
             raise
         verdict = _foreign(error)
+        if report is not None:
+            print("clearwatt: no report is written of a market that is none", file=sys.stderr)
     else:
         state = None if afresh else _state(resume, market, source)
         verdict = audited(reporter, market, source, state, first or 1, last, jobs)

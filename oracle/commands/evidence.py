@@ -18,8 +18,9 @@ from oracle.evidence.evm import verify
 from oracle.evidence.jobs import Job, plan
 from oracle.evidence.progress import Steps
 from oracle.evidence.report import write_document, write_report
+from oracle.evidence.results import Results
 from oracle.evidence.runner import Finished, prepare, read_result, run, weight
-from oracle.evidence.summary import Results, Summary, summarise
+from oracle.evidence.summary import Summary, summarise
 
 _INCOMPLETE = 1
 
@@ -65,10 +66,17 @@ def fair_play(
     document: Path | None,
     as_json: bool,
 ) -> int:
-    """The Fair Play AMM paper's results, reproduced and pushed further.
+    r"""The Fair Play AMM paper's results, reproduced and pushed further.
 
     Writes tables (CSV, Markdown), figures (PNG, SVG), the roots of every committed interval and one
     HTML page. What is finished is kept: after Ctrl-C, the same command with --resume goes on.
+
+    \b
+    Examples:
+      clearwatt evidence fair-play --quick --out quick
+      clearwatt evidence fair-play --out full --jobs 2
+      clearwatt evidence fair-play --out full --resume --document docs/evidence
+      clearwatt evidence fair-play --seeds 1 --intervals 500 --json
     """
     assumed = load_config(config)
     assumed = (assumed.shortened() if quick else assumed).limited(seeds, intervals)
@@ -130,6 +138,7 @@ def _sound(summary: Summary) -> bool:
         for row in summary["checked"]
     ) and all(
         row["checked"] == row["accepted"] == row["as_committed"] == row["chained"]
+        and row["altered"] == row["altered_refused"]
         for row in summary["evm"]
     )
 

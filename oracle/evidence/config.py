@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from offchain.errors import InputError
+from offchain.mechanisms.priority import FAIR_PLAY
 from offchain.mechanisms.registry import MECHANISM_NAMES
 from offchain.policy import DEFAULT_POLICY, Policy
 from oracle.study import StudyConfig
 
-VERSION: Final = 1
+VERSION: Final = 2
 #: Fair Play's key from the shortage memory alone; no ledger knows it.
 MEMORY_ONLY: Final = "memory-only"
+#: Equal weight as a linear program, for comparison only.
+EQUAL_WEIGHT_LP: Final = "equal-weight-lp"
 _SHARE_OF_STUDY: Final = ("case", "participants", "intervals", "seed")
 
 _T = TypeVar("_T")
@@ -34,6 +37,7 @@ class Paper:
     source: str
     networks: tuple[str, ...]
     intervals: int
+    rate: str
     reduction_ieee57_percent: int
     reduction_most_percent: int
 
@@ -96,6 +100,7 @@ class Rates:
 class OperatorConfig:
     """The experiment on the clearing operator (T2)."""
 
+    seeds: int
     eta_permille: tuple[int, ...]
     iterations: int
     scarce_intervals: int
@@ -105,6 +110,7 @@ class OperatorConfig:
 class EventTriggerConfig:
     """The experiment on event-triggered clearing (T4)."""
 
+    seeds: int
     intervals: int
     gamma_ppb: int
     sigma_permille: tuple[int, ...]
@@ -115,7 +121,7 @@ class EventTriggerConfig:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """Fair Play with one parameter moved at a time."""
+    """Fair Play, and its memory alone, with one parameter moved at a time."""
 
     network: str
     seeds: int
@@ -123,6 +129,19 @@ class Sensitivity:
     gamma_permille: tuple[int, ...]
     tau_permille: tuple[int, ...]
     fstar_permille: tuple[int, ...]
+    memory_beta_permille: tuple[int, ...]
+    memory_gamma_permille: tuple[int, ...]
+
+    @property
+    def moved(self) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+        """Mechanism, parameter of the policy and its other values, permille."""
+        return (
+            (FAIR_PLAY.name, "beta", self.beta_permille),
+            (FAIR_PLAY.name, "gamma", self.gamma_permille),
+            (FAIR_PLAY.name, "tau", self.tau_permille),
+            (MEMORY_ONLY, "beta", self.memory_beta_permille),
+            (MEMORY_ONLY, "gamma", self.memory_gamma_permille),
+        )
 
 
 @dataclass(frozen=True)
@@ -152,6 +171,7 @@ class Large:
 
     network: str
     limit_rule: str
+    seeds: int
     intervals: int
     mechanisms: tuple[str, ...]
 
@@ -170,8 +190,7 @@ class Quick:
 
     seeds: int
     intervals: int
-    rates_seeds: int
-    sensitivity_seeds: int
+    other_seeds: int
     event_trigger_intervals: int
     operator_scarce_intervals: int
     large_intervals: int
@@ -200,17 +219,13 @@ class EvidenceConfig:
 
     def shortened(self) -> EvidenceConfig:
         """The configuration of a quick run."""
-        quick = self.quick
+        quick, short = self.quick, self._with_other_seeds(self.quick.other_seeds)
         return replace(
-            self,
-            run=replace(self.run, seeds=quick.seeds, intervals=quick.intervals),
-            rates=replace(self.rates, seeds=quick.rates_seeds),
-            sensitivity=replace(self.sensitivity, seeds=quick.sensitivity_seeds),
-            forecast=replace(self.forecast, seeds=quick.sensitivity_seeds),
-            requesting=replace(self.requesting, seeds=quick.sensitivity_seeds),
-            event_trigger=replace(self.event_trigger, intervals=quick.event_trigger_intervals),
-            operator=replace(self.operator, scarce_intervals=quick.operator_scarce_intervals),
-            large=replace(self.large, intervals=quick.large_intervals),
+            short,
+            run=replace(short.run, seeds=quick.seeds, intervals=quick.intervals),
+            event_trigger=replace(short.event_trigger, intervals=quick.event_trigger_intervals),
+            operator=replace(short.operator, scarce_intervals=quick.operator_scarce_intervals),
+            large=replace(short.large, intervals=quick.large_intervals),
         )
 
     def limited(self, seeds: int | None, intervals: int | None) -> EvidenceConfig:
@@ -218,12 +233,25 @@ class EvidenceConfig:
         run = self.run
         most = run.seeds if seeds is None else seeds
         return replace(
-            self,
+            self._with_other_seeds(most),
             run=replace(run, seeds=most, intervals=intervals or run.intervals),
-            rates=replace(self.rates, seeds=min(self.rates.seeds, most)),
-            sensitivity=replace(self.sensitivity, seeds=min(self.sensitivity.seeds, most)),
-            forecast=replace(self.forecast, seeds=min(self.forecast.seeds, most)),
-            requesting=replace(self.requesting, seeds=min(self.requesting.seeds, most)),
+        )
+
+    def _with_other_seeds(self, most: int) -> EvidenceConfig:
+        """No more than so many seeds of every experiment but the comparison of mechanisms."""
+
+        def held(section: _T) -> _T:
+            return replace(section, seeds=min(section.seeds, most))  # type: ignore[type-var, attr-defined]
+
+        return replace(
+            self,
+            rates=held(self.rates),
+            operator=held(self.operator),
+            event_trigger=held(self.event_trigger),
+            sensitivity=held(self.sensitivity),
+            forecast=held(self.forecast),
+            requesting=held(self.requesting),
+            large=held(self.large),
         )
 
 
@@ -323,7 +351,7 @@ def _refuse(section: str, names: set[str], why: str) -> None:
 
 
 def _check(config: EvidenceConfig) -> None:
-    known = (*MECHANISM_NAMES, MEMORY_ONLY)
+    known = (*MECHANISM_NAMES, MEMORY_ONLY, EQUAL_WEIGHT_LP)
     named = (
         ("run", config.run.mechanisms),
         ("forecast", config.forecast.mechanisms),

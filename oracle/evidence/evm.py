@@ -10,11 +10,12 @@ from deploy.chain import Chain
 from deploy.contracts import artifact
 from deploy.devnet import embedded
 from offchain.commitment.header import Header
+from offchain.grid.registered import Grid, unpack
+from offchain.units import FLOW_FRACTION_BITS
 from oracle.evidence.runner import Result
 
-#: Where the first angle stands in a certificate, and by how much a control moves it.
+#: The first angle of a certificate.
 _THETA_BYTES: Final = 8
-_MOVED: Final = 1 << 20
 
 Row = dict[str, Any]
 #: A deployed contract; web3 builds its methods at run time.
@@ -108,13 +109,20 @@ def _network(verifier: _Verifier, network: str, results: Sequence[Result], tampe
             count.priced_lines_most = max(count.priced_lines_most, sample["priced_lines"])
             if count.altered < tampered:
                 count.altered += 1
-                count.altered_refused += verifier.check(kept, _altered(certificate)) is None
+                altered = _altered(unpack(bytes.fromhex(kept["grid"])), certificate)
+                count.altered_refused += verifier.check(kept, altered) is None
     return count
 
 
-def _altered(certificate: bytes) -> bytes:
-    """The certificate with its first angle moved a little."""
-    angle = int.from_bytes(certificate[:_THETA_BYTES], "big", signed=True) + _MOVED
+def _altered(grid: Grid, certificate: bytes) -> bytes:
+    """The certificate with its first angle moved so that the first bus sends half a Wh more.
+
+    That is no whole number of Wh, and as far from one as can be.
+    """
+    at_first = (grid.line_from == 0) | (grid.line_to == 0)
+    stiffness: int = sum(grid.b[at_first].tolist())
+    moved = (1 << (FLOW_FRACTION_BITS - 1 + grid.shift)) // stiffness
+    angle = int.from_bytes(certificate[:_THETA_BYTES], "big", signed=True) + moved
     return angle.to_bytes(_THETA_BYTES, "big", signed=True) + certificate[_THETA_BYTES:]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from offchain.orders.table import Quantities
 from offchain.policy import Policy
 from oracle.evidence.asking import drawn, requests, strategists, with_requests
 from oracle.evidence.committed import Caps, CommittedTrial
-from oracle.evidence.config import MEMORY_ONLY
+from oracle.evidence.config import EQUAL_WEIGHT_LP, MEMORY_ONLY
+from oracle.evidence.draws import kept_draw
 from oracle.evidence.jobs import Job, MarketJob, OperatorJob, TriggerJob, described
+from oracle.evidence.linear import EqualWeightLinear
 from oracle.evidence.memory_only import memory_keys
 from oracle.evidence.operator import contraction
 from oracle.evidence.record import Record
@@ -145,8 +147,12 @@ def _operator(job: OperatorJob) -> dict[str, Any]:
             )
             ramps = placed(columns, trial.participants.bus)
             for eta in job.eta_permille:
-                found = contraction(market.network.grid, ramps, eta / 1000, job.iterations)
-                rows.append({"interval": interval, "eta_permille": eta, **asdict(found)})
+                for full in (False, True):
+                    found = contraction(
+                        market.network.grid, ramps, eta / 1000, job.iterations, full=full
+                    )
+                    where = {"interval": interval, "eta_permille": eta, "full": full}
+                    rows.append({**where, **asdict(found)})
         if not left:
             break
         trial.step(quantities, interval_seed(job.study.seed, interval))
@@ -155,8 +161,13 @@ def _operator(job: OperatorJob) -> dict[str, Any]:
 
 def _mechanism(name: str) -> Mechanism:
     if name == MEMORY_ONLY:
-        return PriorityMechanism(MEMORY_ONLY, memory_keys, draws=True)
-    return mechanism(name)
+        return PriorityMechanism(MEMORY_ONLY, memory_keys, kept_draw)
+    if name == EQUAL_WEIGHT_LP:
+        return EqualWeightLinear(EQUAL_WEIGHT_LP)
+    rule = mechanism(name)
+    if isinstance(rule, PriorityMechanism) and rule.draw is not None:
+        return replace(rule, draw=kept_draw)
+    return rule
 
 
 def _participants(market: Study, policy: Policy) -> Participants:

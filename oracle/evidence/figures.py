@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,7 +11,8 @@ import numpy as np
 
 from offchain.mechanisms.priority import FAIR_PLAY
 from oracle.evidence import words
-from oracle.evidence.summary import Row, Summary
+from oracle.evidence.results import Row
+from oracle.evidence.summary import Summary
 from oracle.evidence.tables_fairness import usual
 from oracle.look import AMBER, BLUE, GREEN, GREY, LOOK, ORANGE, PINK, SKY
 from oracle.study import StudyConfig, scarcity_windows
@@ -26,6 +27,7 @@ _COLOURS: Final = {
     "memory-only": SKY,
     "equal-weight": ORANGE,
     "equal-weight-random": AMBER,
+    "equal-weight-lp": GREEN,
     "inverse-fairness": PINK,
     "lmp": GREY,
 }
@@ -34,6 +36,7 @@ _MARKERS: Final = {
     "memory-only": "D",
     "equal-weight": "s",
     "equal-weight-random": "^",
+    "equal-weight-lp": "P",
     "inverse-fairness": "v",
     "lmp": "x",
 }
@@ -181,7 +184,7 @@ def _reduction(summary: Summary) -> Figure:
         axes.set_yticks(range(len(mine)), names)
         axes.set_ylim(-0.5, len(mine) - 0.2)
         axes.axvline(0, color="#999999", linewidth=0.8)
-        axes.set_xlim(-25, 100)
+        axes.set_xlim(_leftmost(seed for row in rows for seed in row["each_seed"]), 100)
         axes.set_title(words.network(network))
         axes.set_xlabel("reduction, %")
     return figure
@@ -205,7 +208,7 @@ def _readings(summary: Summary) -> Figure:
             spread = row["percent"]
             if spread["median"] is None:
                 continue
-            away = 0.14 if row["baseline"] == baselines[0] else -0.14
+            away = 0.2 * (1 - baselines.index(row["baseline"]))
             at = len(buses) - 1 - buses.index(row["weak_bus"]) + away
             colour = _COLOURS.get(row["baseline"], GREY)
             label = f"against {words.mechanism(row['baseline'])}"
@@ -223,11 +226,18 @@ def _readings(summary: Summary) -> Figure:
         axes.axvline(0, color="#999999", linewidth=0.8)
         axes.set_yticks(range(len(buses)), list(reversed(buses)))
         axes.set_ylim(-0.6, len(buses) - 0.4)
-        axes.set_xlim(-110, 110)
-        axes.set_title(f"error over: {error}")
+        axes.set_xlim(_leftmost(row["percent"]["least"] for row in rows), 110)
+        axes.set_title(error)
         axes.set_xlabel("reduction, %")
+    panels[0].set_ylabel("weak bus")
     _legend_below(figure, panels, 3)
     return figure
+
+
+def _leftmost(percents: Iterable[float | None]) -> float:
+    """Where an axis of reductions begins: below all of them, but no farther than -200 %."""
+    known = [value for value in percents if value is not None]
+    return max(-200.0, min([-15.0, *known]) - 10)
 
 
 def _windows(summary: Summary) -> Figure:
@@ -272,6 +282,11 @@ def _rates(summary: Summary) -> Figure:
             )  # fmt: skip
         axes.set_title(words.network(network))
         axes.set_xlabel("interval t")
+        t = np.array(next(row["interval"] for row in mine), dtype=np.float64)
+        for power, name in ((-0.5, "1/√t"), (-1.0, "1/t")):
+            guide = 0.3 * (t / t[0]) ** power
+            axes.loglog(t, guide, color="#bbbbbb", linewidth=0.8)
+            axes.annotate(name, (t[-1], guide[-1]), fontsize=8, color=GREY, ha="right", va="bottom")
         axes.set_ylim(1e-6, 1)
         axes.legend(loc="lower left", fontsize=8)
     panels[0].set_ylabel("mean F* less counted F")
@@ -311,11 +326,11 @@ def _event_trigger(summary: Summary) -> Figure:
             line = [row for row in mine if row["network"] == network]
             saved = [100 * row["saved"] for row in line]
             axes.plot(
-                saved, [row["error_most"] for row in line], color=colour, marker=marker,
+                saved, [row["error_most"] or np.nan for row in line], color=colour, marker=marker,
                 linewidth=1.5, label=f"{words.network(network)}, greatest error",
             )  # fmt: skip
             axes.plot(
-                saved, [row["bound_most"] for row in line], color=colour, marker=marker,
+                saved, [row["bound_most"] or np.nan for row in line], color=colour, marker=marker,
                 linewidth=1, linestyle=":", fillstyle="none",
                 label=f"{words.network(network)}, greatest bound",
             )  # fmt: skip
@@ -323,7 +338,8 @@ def _event_trigger(summary: Summary) -> Figure:
         axes.set_title(title)
         axes.set_xlabel("clearings saved, %")
         axes.set_xlim(-4, 104)
-    panels[0].set_ylim(bottom=0)
+        axes.set_yscale("log")
+    panels[0].set_ylim(1e-5, 1)
     panels[0].set_ylabel("error of held service ratios")
     _legend_below(figure, panels, 3)
     return figure
@@ -373,8 +389,8 @@ _ALL: Final = (
     ),
     Drawing(
         "readings",
-        "Fair Play in every reading: median and range over seeds. One mechanism, one set of runs; "
-        "only the definition of the figure changes.",
+        "Fair Play in every reading: median and range over seeds; above each panel the error, on the "
+        "left the weak bus. One mechanism, one set of runs; only the definition of the figure changes.",
         _readings,
     ),
     Drawing(

@@ -19,7 +19,9 @@ from oracle.plain import plain
 from oracle.study import StudyConfig
 
 #: Raised whenever what is measured changes, so that older results are not taken for new ones.
-FORMAT: Final = 1
+FORMAT: Final = 2
+#: The part that compares all mechanisms on the paper's networks.
+MAIN: Final = "main"
 _PPB_PER_PERMILLE: Final = PPB // 1000
 
 
@@ -102,7 +104,7 @@ class OperatorJob:
     @property
     def intervals(self) -> int:
         """How many clearings it takes."""
-        return self.scarce_intervals * len(self.eta_permille) * self.iterations
+        return 2 * self.scarce_intervals * len(self.eta_permille) * self.iterations
 
 
 Job = MarketJob | TriggerJob | OperatorJob
@@ -115,9 +117,9 @@ def key(job: Job) -> str:
 
 
 def plan(config: EvidenceConfig) -> list[Job]:
-    """All jobs, seed by seed, and those of one market next to each other.
+    """All jobs: the comparison of mechanisms first, then the rest, each seed by seed.
 
-    So a run that was interrupted is a whole run of fewer seeds.
+    So a run that was interrupted has whole seeds. Jobs of one market stand next to each other.
 
     Raises:
         InputError: the configuration asks for no run.
@@ -128,7 +130,7 @@ def plan(config: EvidenceConfig) -> list[Job]:
     markets: dict[StudyConfig, int] = {}
     for job in jobs:
         markets.setdefault(_market(job), len(markets))
-    return sorted(jobs, key=lambda job: (job.study.seed, markets[_market(job)]))
+    return sorted(jobs, key=lambda job: (job.part != MAIN, job.study.seed, markets[_market(job)]))
 
 
 def _market(job: Job) -> StudyConfig:
@@ -155,6 +157,12 @@ class _Planner:
         yield from self._trigger()
         yield from self._large()
 
+    def _policy(self, mechanism: str) -> Policy:
+        policy = self._config.policy
+        if mechanism == MEMORY_ONLY:
+            return replace(policy, gamma_ppb=self._config.memory_only.gamma_ppb)
+        return policy
+
     def _study(self, network: str, seed: int) -> StudyConfig:
         run = self._config.run
         return replace(self._config.study, case=network, seed=seed, intervals=run.intervals)
@@ -169,9 +177,7 @@ class _Planner:
         policy: Policy | None = None,
         asking: Asking | None = None,
     ) -> MarketJob:
-        policy = policy or self._config.policy
-        if mechanism == MEMORY_ONLY:
-            policy = replace(policy, gamma_ppb=self._config.memory_only.gamma_ppb)
+        policy = policy or self._policy(mechanism)
         return MarketJob(part, variant, mechanism, study, policy, asking or Asking(), self._span)
 
     def _main(self) -> Iterator[Job]:
@@ -181,7 +187,7 @@ class _Planner:
             for seed in range(1, run.seeds + 1):
                 study = self._study(network, seed)
                 for mechanism in run.mechanisms:
-                    job = self._market("main", "", mechanism, study)
+                    job = self._market(MAIN, "", mechanism, study)
                     if mechanism == FAIR_PLAY.name:
                         job = replace(job, committed=True, samples=sample.per_run)
                     yield job
@@ -218,17 +224,22 @@ class _Planner:
         given = self._config.sensitivity
         for seed in range(1, given.seeds + 1):
             study = self._study(given.network, seed)
-            for name in ("beta", "gamma", "tau"):
-                for value in getattr(given, f"{name}_permille"):
-                    policy = replace(
-                        self._config.policy, **{f"{name}_ppb": value * _PPB_PER_PERMILLE}
-                    )
+            for mechanism, name, values in given.moved:
+                for value in values:
+                    changes: dict[str, Any] = {f"{name}_ppb": value * _PPB_PER_PERMILLE}
+                    policy = replace(self._policy(mechanism), **changes)
                     yield self._market(
-                        "sensitivity", f"{name}={value}", FAIR_PLAY.name, study, policy=policy
+                        "sensitivity", f"{name}={value}", mechanism, study, policy=policy
                     )
-            for value in given.fstar_permille:
+            for value in self._further_targets():
                 changed = replace(study, fstar_ppb=value * _PPB_PER_PERMILLE)
                 yield self._market("sensitivity", f"fstar={value}", FAIR_PLAY.name, changed)
+
+    def _further_targets(self) -> tuple[int, ...]:
+        """Targets of the sensitivity that are not run as other targets of the readings."""
+        given, readings = self._config.sensitivity, self._config.readings
+        run = readings.other_fstar_permille if given.network == readings.other_network else ()
+        return tuple(value for value in given.fstar_permille if value not in run)
 
     def _forecast(self) -> Iterator[Job]:
         given = self._config.forecast
@@ -254,51 +265,59 @@ class _Planner:
     def _operator(self) -> Iterator[Job]:
         given = self._config.operator
         for network in self._config.run.networks:
-            study = self._study(network, 1)
-            yield OperatorJob(
-                "operator",
-                "",
-                study,
-                self._config.policy,
-                given.eta_permille,
-                given.iterations,
-                given.scarce_intervals,
-            )
+            for seed in range(1, given.seeds + 1):
+                yield OperatorJob(
+                    "operator",
+                    "",
+                    self._study(network, seed),
+                    self._config.policy,
+                    given.eta_permille,
+                    given.iterations,
+                    given.scarce_intervals,
+                )
 
     def _trigger(self) -> Iterator[Job]:
         given = self._config.event_trigger
         policy = replace(self._config.policy, gamma_ppb=given.gamma_ppb)
-        low, high = self._config.study.scarce_permille
         for network in self._config.run.networks:
             for noise in given.noise_permille:
-                study = replace(
-                    self._study(network, 1),
-                    intervals=given.intervals,
-                    windows=given.windows,
-                    noise_permille=noise,
-                )
-                if noise == 0:
-                    middle = (low + high) // 2
-                    study = replace(study, scarce_permille=(middle, middle))
-                for sigma in given.sigma_permille:
-                    yield TriggerJob(
-                        "event trigger",
-                        f"{noise}/{sigma}",
-                        study,
-                        policy,
-                        sigma * _PPB_PER_PERMILLE,
-                        given.tightness_permille * _PPB_PER_PERMILLE,
-                    )
+                for seed in range(1, given.seeds + 1):
+                    study = self._trigger_study(network, noise, seed)
+                    for sigma in given.sigma_permille:
+                        yield TriggerJob(
+                            "event trigger",
+                            f"{noise}/{sigma}",
+                            study,
+                            policy,
+                            sigma * _PPB_PER_PERMILLE,
+                            given.tightness_permille * _PPB_PER_PERMILLE,
+                        )
+
+    def _trigger_study(self, network: str, noise: int, seed: int) -> StudyConfig:
+        given = self._config.event_trigger
+        study = replace(
+            self._study(network, seed),
+            intervals=given.intervals,
+            windows=given.windows,
+            noise_permille=noise,
+        )
+        if noise == 0:
+            middle = sum(study.scarce_permille) // 2
+            study = replace(study, scarce_permille=(middle, middle))
+        return study
 
     def _large(self) -> Iterator[Job]:
         given = self._config.large
         if given.intervals == 0:
             return
-        study = replace(
-            self._study(given.network, 1), intervals=given.intervals, limit_rule=given.limit_rule
-        )
-        for mechanism in given.mechanisms:
-            yield self._market("large", "", mechanism, study)
+        for seed in range(1, given.seeds + 1):
+            study = replace(
+                self._study(given.network, seed),
+                intervals=given.intervals,
+                limit_rule=given.limit_rule,
+            )
+            for mechanism in given.mechanisms:
+                yield self._market("large", "", mechanism, study)
 
 
 def described(job: Job) -> dict[str, Any]:

@@ -80,19 +80,22 @@ class _Aim:
         return self.norm(1 + 0.5 / self.curvature)
 
 
-def contraction(grid: Grid, ramps: Ramps, eta: float, iterations: int) -> Contraction:
-    """Project from nothing served, and watch the error shrink.
+def contraction(
+    grid: Grid, ramps: Ramps, eta: float, iterations: int, *, full: bool = False
+) -> Contraction:
+    """Project again and again, and watch the error shrink.
 
     Args:
         grid: the grid.
         ramps: the orders; rows without quantity are left out.
         eta: step, between 0 and 2.
         iterations: how often to project.
+        full: start from everything served and dispatched instead of nothing.
     """
     aim = _Aim.of(ramps)
     clearer = Clearer(grid)
     fixed_point = clearer.clear(aim.ramps).x_wh
-    x = np.zeros(len(aim.ramps))
+    x = np.where(full, aim.ramps.q_wh, 0).astype(np.float64)
     error = first = aim.norm(x - fixed_point)
     enough = _ABOVE_ROUNDING * aim.rounding()
     seen = []

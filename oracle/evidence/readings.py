@@ -18,12 +18,16 @@ FloatArray = npt.NDArray[np.float64]
 
 WINDOW: Final = "window"
 CUMULATIVE: Final = "cumulative"
+COUNTED: Final = "counted"
 DAY: Final = "day"
+INTERVAL: Final = "interval"
 #: What each error measures, in words.
 ERRORS: Final = {
     WINDOW: "F* less the delivered ratio of a scarcity window, in the worst window",
     CUMULATIVE: "F* less the delivered ratio to date, at its worst after the start",
+    COUNTED: "F* less counted F to date, at its worst after the start",
     DAY: "F* less the delivered ratio of a rolling day, at its worst inside windows",
+    INTERVAL: "F* less the delivered ratio of one scarce interval, in the worst one",
 }
 
 IN_RUN: Final = "least served in the run"
@@ -48,10 +52,12 @@ def errors(result: Result, which: str, fstar: float) -> FloatArray:
         fstar: target.
     """
     consumers: dict[str, Any] = result["consumers"]
+    if which == COUNTED:
+        return np.array(consumers["most_gap"])
     if which == WINDOW:
         least = np.array(consumers["window_ratio"]).min(axis=0)
     else:
-        least = np.array(consumers["least_cumulative" if which == CUMULATIVE else "least_day"])
+        least = np.array(consumers[f"least_{which}"])
     error: FloatArray = np.maximum(fstar - least, 0.0)
     return error
 

@@ -71,6 +71,7 @@ class Record:
         requested, delivered = self._requested[:, asking], self._delivered[:, asking]
         need = self._need[:, asking]
         useful = np.minimum(delivered, need)
+        gap = self._deficit[:, asking] / np.maximum(requested.cumsum(axis=0), 1)
         return {
             "bus": self._participants.bus[asking].tolist(),
             "rate_wh": self._participants.rate_wh[asking].tolist(),
@@ -82,7 +83,9 @@ class Record:
             "window_ratio": self._window_ratios(requested, delivered).round(6).tolist(),
             "least_cumulative": self._least_cumulative(requested, delivered).round(6).tolist(),
             "least_day": self._least_day(requested, delivered).round(6).tolist(),
-            "trace": self._trace(requested, self._deficit[:, asking]),
+            "least_interval": self._least_interval(requested, delivered).round(6).tolist(),
+            "most_gap": gap[self._settled(len(gap)) :].max(axis=0).round(6).tolist(),
+            "trace": self._trace(gap),
         }
 
     def memory_contraction(self, beta_ppb: int) -> dict[str, Any]:
@@ -121,11 +124,21 @@ class Record:
 
     def _least_cumulative(self, requested: Int64Array, delivered: Int64Array) -> FloatArray:
         """The least delivered ratio to date, once the run has settled; float64[consumers]."""
-        settled = min(self._span.settling_intervals, len(requested) - 1)
+        settled = self._settled(len(requested))
         ratio = delivered.cumsum(axis=0)[settled:] / np.maximum(
             requested.cumsum(axis=0)[settled:], 1
         )
         least: FloatArray = ratio.min(axis=0)
+        return least
+
+    def _settled(self, intervals: int) -> int:
+        return min(self._span.settling_intervals, intervals - 1)
+
+    def _least_interval(self, requested: Int64Array, delivered: Int64Array) -> FloatArray:
+        """The least delivered ratio of one scarce interval; 1 where none was, float64[consumers]."""
+        asked, got = requested[self._scarce], delivered[self._scarce]
+        ratio = np.where(asked > 0, got / np.maximum(asked, 1), 1.0)
+        least: FloatArray = ratio.min(axis=0, initial=1.0)
         return least
 
     def _least_day(self, requested: Int64Array, delivered: Int64Array) -> FloatArray:
@@ -142,9 +155,8 @@ class Record:
         least: FloatArray = (got[in_window] / np.maximum(asked[in_window], 1)).min(axis=0)
         return least
 
-    def _trace(self, requested: Int64Array, deficit: FloatArray) -> dict[str, Any]:
+    def _trace(self, gap: FloatArray) -> dict[str, Any]:
         """F* minus counted F over time: block means of the mean and of the worst consumer."""
-        gap = deficit / np.maximum(requested.cumsum(axis=0), 1)
         block = max(1, -(-len(gap) // _BLOCKS))
         whole = len(gap) // block * block
 

@@ -43,12 +43,8 @@ def write_report(summary: Summary, folder: Path) -> Path:
 
 
 def write_document(summary: Summary, folder: Path) -> None:
-    """Write the report with its data and figures as documentation, small enough to be kept.
-
-    Roots stay with the run: they hold for one version of the code.
-    """
-    kept = {name: value for name, value in summary.items() if name != "roots"}
-    (folder / "fair-play.json").write_text(summary_text(kept), "utf-8")
+    """Write the report with its data and figures as documentation, small enough to be kept."""
+    (folder / "fair-play.json").write_text(summary_text(summary), "utf-8")
     (folder / REPORT_FILE).write_text(markdown(summary, FIGURES_FOLDER), "utf-8")
     write_figures(summary, folder / FIGURES_FOLDER, kinds=("svg",))
 

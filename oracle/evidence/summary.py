@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Final
@@ -12,40 +11,27 @@ from typing import Any, Final
 import numpy as np
 
 from offchain.mechanisms.priority import FAIR_PLAY
-from offchain.units import MICRO_PER_CURRENCY, WH_PER_KWH
-from oracle.evidence import theorems
+from oracle.evidence import beyond, theorems
 from oracle.evidence.config import MEMORY_ONLY, EvidenceConfig
 from oracle.evidence.jobs import Job, MarketJob, plan
-from oracle.evidence.readings import reduction, weak_bus
+from oracle.evidence.readings import COUNTED, reduction, weak_bus
+from oracle.evidence.results import (
+    Results,
+    Row,
+    fstar_of,
+    mechanism_row,
+    paired,
+    short,
+    spread,
+)
 from oracle.evidence.runner import Result
 from oracle.plain import plain
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _PERMILLE: Final = 1000
 _TRACE_POINTS: Final = 125
 
-Row = dict[str, Any]
 Summary = dict[str, Any]
-
-
-class Results:
-    """Finished jobs, found by what they are.
-
-    Args:
-        pairs: jobs with their results.
-    """
-
-    def __init__(self, pairs: Iterable[tuple[Job, Result]]) -> None:
-        self.all = list(pairs)
-        self._groups: dict[tuple[str, str, str, str], list[Result]] = defaultdict(list)
-        for job, result in self.all:
-            mechanism = job.mechanism if isinstance(job, MarketJob) else ""
-            self._groups[job.part, job.variant, job.network, mechanism].append(result)
-
-    def of(self, part: str, variant: str, network: str, mechanism: str = "") -> list[Result]:
-        """The results of all seeds, by seed."""
-        group = self._groups[part, variant, network, mechanism]
-        return sorted(group, key=lambda result: int(result["job"]["study"]["seed"]))
 
 
 def summarise(config: EvidenceConfig, results: Results, evm: list[Row], quick: bool) -> Summary:
@@ -59,6 +45,7 @@ def summarise(config: EvidenceConfig, results: Results, evm: list[Row], quick: b
     """
     intervals = sum(int(result.get("intervals", 0)) for _, result in results.all)
     planned = plan(config)
+    ran = {job for job, _ in results.all}
     return {
         "format": FORMAT,
         "quick": quick,
@@ -74,6 +61,7 @@ def summarise(config: EvidenceConfig, results: Results, evm: list[Row], quick: b
             "python": platform.python_version(),
             "numpy": version("numpy"),
         },
+        "missing": [_named(job) for job in planned if job not in ran],
         "networks": _networks(config, results),
         "mechanisms": _mechanisms(config, results),
         "reductions": _reductions(config, results),
@@ -83,33 +71,21 @@ def summarise(config: EvidenceConfig, results: Results, evm: list[Row], quick: b
         "memory": theorems.memory(config, results),
         "operator": theorems.operator(config, results),
         "event_trigger": theorems.event_trigger(config, results),
-        "sensitivity": _sensitivity(config, results),
-        "forecast": _forecast(config, results),
-        "requesting": _requesting(config, results),
-        "large": _large(config, results),
+        "sensitivity": beyond.sensitivity(config, results),
+        "forecast": beyond.forecast(config, results),
+        "requesting": beyond.requesting(config, results),
+        "large": beyond.large(config, results),
         "checked": _checked(config, results),
         "evm": evm,
         "roots": _roots(config, results),
     }
 
 
-def spread(values: Sequence[float]) -> Row:
-    """Median and range of some values, one per seed."""
-    if not values:
-        return {"median": None, "least": None, "most": None}
-    return {
-        "median": _short(float(np.median(values))),
-        "least": _short(min(values)),
-        "most": _short(max(values)),
-    }
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.5g}")
-
-
-def _fstar(config: EvidenceConfig) -> float:
-    return config.study.fstar_ppb / 1e9
+def _named(job: Job) -> Row:
+    """A job in the words of its part."""
+    mechanism = job.mechanism if isinstance(job, MarketJob) else ""
+    where = {"network": job.network, "seed": job.study.seed}
+    return {"part": job.part, "variant": job.variant, "mechanism": mechanism, **where}
 
 
 def _networks(config: EvidenceConfig, results: Results) -> list[Row]:
@@ -123,36 +99,9 @@ def _networks(config: EvidenceConfig, results: Results) -> list[Row]:
     return rows
 
 
-def _per_kwh(result: Result, name: str) -> float:
-    kwh = result["served_wh"] / WH_PER_KWH
-    return float(result[name] / MICRO_PER_CURRENCY / kwh) if kwh else 0.0
-
-
-def _served(result: Result) -> float:
-    return float(result["served_wh"] / result["requested_wh"])
-
-
-def _window_least(result: Result) -> float:
-    return float(np.nanmin(result["consumers"]["window_ratio"]))
-
-
-def _mechanism_row(runs: Sequence[Result]) -> Row:
-    """Figures of one mechanism on one network over its seeds."""
-    fair = [run["fairness"] for run in runs]
-    row: Row = {"seeds": len(runs)}
-    row["energy_served"] = spread([_served(run) for run in runs])
-    for name in ("delivered_min", "worst_decile", "jain", "gini", "target_gap_max"):
-        row[name] = spread([one[name] for one in fair])
-    row["window_least"] = spread([_window_least(run) for run in runs])
-    row["supply_cost_per_kwh"] = spread([_per_kwh(run, "supply_cost_micro") for run in runs])
-    row["energy_cost_per_kwh"] = spread([_per_kwh(run, "energy_cost_micro") for run in runs])
-    row["binding_lines"] = spread([run["binding_mean"] for run in runs])
-    return row
-
-
 def _mechanisms(config: EvidenceConfig, results: Results) -> list[Row]:
     return [
-        {"network": network, "mechanism": mechanism, **_mechanism_row(runs)}
+        {"network": network, "mechanism": mechanism, **mechanism_row(runs)}
         for network in config.run.networks
         for mechanism in config.run.mechanisms
         if (runs := results.of("main", "", network, mechanism))
@@ -165,7 +114,7 @@ def _reductions(config: EvidenceConfig, results: Results) -> list[Row]:
     readings, usual = config.readings, config.study.scarce_stations
     for network in config.run.networks:
         for mechanism in config.run.mechanisms:
-            group = _Group("main", "", network, mechanism, _fstar(config), usual)
+            group = _Group("main", "", network, mechanism, fstar_of(config), usual)
             rows += _readings(config, results, group)
     for mechanism in (FAIR_PLAY.name, MEMORY_ONLY):
         network = readings.other_network
@@ -173,7 +122,9 @@ def _reductions(config: EvidenceConfig, results: Results) -> list[Row]:
             fstar = permille / _PERMILLE
             group = _Group("target", str(permille), network, mechanism, fstar, usual)
             rows += _readings(config, results, group)
-        other = _Group("stations", "", network, mechanism, _fstar(config), readings.other_stations)
+        other = _Group(
+            "stations", "", network, mechanism, fstar_of(config), readings.other_stations
+        )
         rows += _readings(config, results, other)
     return rows
 
@@ -198,8 +149,10 @@ def _readings(config: EvidenceConfig, results: Results, group: _Group) -> list[R
         if baseline == group.mechanism:
             continue
         base_part = "stations" if group.part == "stations" else "main"
-        pairs = _paired(runs, results.of(base_part, "", group.network, baseline))
+        pairs = paired(runs, results.of(base_part, "", group.network, baseline))
         for which_error in readings.errors:
+            if which_error == COUNTED and group.part == "target":
+                continue  # the baseline's deficits are those of the usual target
             for which_bus in readings.weak_buses:
                 found = [
                     100 * value
@@ -224,14 +177,6 @@ def _readings(config: EvidenceConfig, results: Results, group: _Group) -> list[R
     return rows
 
 
-def _paired(runs: Sequence[Result], baselines: Sequence[Result]) -> list[tuple[Result, Result]]:
-    """Runs with the baseline of the same seed."""
-    by_seed = {result["job"]["study"]["seed"]: result for result in baselines}
-    return [
-        (run, by_seed[seed]) for run in runs if (seed := run["job"]["study"]["seed"]) in by_seed
-    ]
-
-
 def _convergence(config: EvidenceConfig, results: Results) -> list[Row]:
     """The worst consumer's F* minus counted F: where it ends, and its way there."""
     rows = []
@@ -251,14 +196,14 @@ def _convergence(config: EvidenceConfig, results: Results) -> list[Row]:
                 "last_worst": spread([trace["last_worst"] for trace in traces]),
                 "last_mean": spread([trace["last_mean"] for trace in traces]),
                 "interval": ((at + 1) * block).tolist(),
-                "median": [_short(v) for v in np.median(worst, axis=0)[at]],
+                "median": [short(v) for v in np.median(worst, axis=0)[at]],
             }
             for percent in (20, 40, 60, 80, 100):
                 column = worst[:, worst.shape[1] * percent // 100 - 1]
-                row[f"at_{percent}_percent"] = _short(float(np.median(column)))
+                row[f"at_{percent}_percent"] = short(float(np.median(column)))
             if mechanism == FAIR_PLAY.name:
-                row["least"] = [_short(v) for v in worst.min(axis=0)[at]]
-                row["most"] = [_short(v) for v in worst.max(axis=0)[at]]
+                row["least"] = [short(v) for v in worst.min(axis=0)[at]]
+                row["most"] = [short(v) for v in worst.max(axis=0)[at]]
             rows.append(row)
     return rows
 
@@ -270,7 +215,7 @@ def _windows(config: EvidenceConfig, results: Results) -> list[Row]:
     for network in config.run.networks:
         baselines = results.of("main", "", network, base)
         for mechanism in config.run.mechanisms:
-            pairs = _paired(results.of("main", "", network, mechanism), baselines)
+            pairs = paired(results.of("main", "", network, mechanism), baselines)
             if not pairs:
                 continue
             ratio = [np.array(run["consumers"]["window_ratio"]) for run, _ in pairs]
@@ -282,124 +227,11 @@ def _windows(config: EvidenceConfig, results: Results) -> list[Row]:
                 {
                     "network": network,
                     "mechanism": mechanism,
-                    "weak_bus": [_short(v) for v in np.median(of_weak, axis=0)],
-                    "worst_bus": [_short(v) for v in np.median(of_worst, axis=0)],
+                    "weak_bus": [short(v) for v in np.median(of_weak, axis=0)],
+                    "worst_bus": [short(v) for v in np.median(of_worst, axis=0)],
                 }
             )
     return rows
-
-
-def _sensitivity(config: EvidenceConfig, results: Results) -> list[Row]:
-    given = config.sensitivity
-    network = given.network
-    usual = {
-        "beta": config.policy.beta_ppb // 10**6,
-        "gamma": config.policy.gamma_ppb // 10**6,
-        "tau": config.policy.tau_ppb // 10**6,
-        "fstar": config.study.fstar_ppb // 10**6,
-    }
-    weak, error, base = config.readings.stated
-    rows = []
-    for name, at in usual.items():
-        for value in sorted({at, *getattr(given, f"{name}_permille")}):
-            runs = (
-                results.of("main", "", network, FAIR_PLAY.name)[: given.seeds]
-                if value == at
-                else results.of("sensitivity", f"{name}={value}", network, FAIR_PLAY.name)
-                or results.of("target", str(value), network, FAIR_PLAY.name)[: given.seeds]
-            )
-            if not runs:
-                continue
-            fstar = value / _PERMILLE if name == "fstar" else _fstar(config)
-            pairs = _paired(runs, results.of("main", "", network, base))
-            found = [reduction(mine, other, weak, error, fstar) for mine, other in pairs]
-            row = _mechanism_row(runs)
-            row["percent"] = spread([100 * value for value in found if value is not None])
-            rows.append({"parameter": name, "permille": value, "usual": value == at, **row})
-    return rows
-
-
-def _useful(result: Result, rows: Sequence[bool] | None = None) -> tuple[float, float]:
-    """Useful energy over need: of all together, and of the worst of them."""
-    consumers = result["consumers"]
-    useful, need = np.array(consumers["useful_wh"]), np.array(consumers["need_wh"])
-    chosen = np.ones(len(need), dtype=np.bool_) if rows is None else np.array(rows)
-    share = useful[chosen] / need[chosen]
-    return float(useful[chosen].sum() / need[chosen].sum()), float(share.min())
-
-
-def _forecast(config: EvidenceConfig, results: Results) -> list[Row]:
-    given = config.forecast
-    rows = []
-    for mechanism in given.mechanisms:
-        for error in (0, *given.error_permille):
-            runs = (
-                results.of("forecast", str(error), given.network, mechanism)
-                if error
-                else results.of("main", "", given.network, mechanism)[: given.seeds]
-            )
-            if not runs:
-                continue
-            together, worst = zip(*(_useful(run) for run in runs), strict=True)
-            rows.append(
-                {
-                    "mechanism": mechanism,
-                    "error_permille": error,
-                    "seeds": len(runs),
-                    "useful": spread(together),
-                    "useful_worst": spread(worst),
-                    "target_gap_max": spread([r["fairness"]["target_gap_max"] for r in runs]),
-                    "dc_violations": sum(int(run["dc_violations"]) for run in runs),
-                }
-            )
-    return rows
-
-
-def _requesting(config: EvidenceConfig, results: Results) -> list[Row]:
-    given = config.requesting
-    rows = []
-    for cap in given.cap_permille:
-        for factor in given.factor_permille:
-            runs = results.of("requesting", f"{factor}/{cap}", given.network, FAIR_PLAY.name)
-            if not runs:
-                continue
-            row: Row = {"cap_permille": cap, "factor_permille": factor, "seeds": len(runs)}
-            for who in ("strategists", "others"):
-                chosen = [
-                    [flag == (who == "strategists") for flag in run["strategists"]] for run in runs
-                ]
-                row[f"{who}_useful"] = spread(
-                    [_useful(run, rows)[0] for run, rows in zip(runs, chosen, strict=True)]
-                )
-                row[f"{who}_paid_per_useful_kwh"] = spread(
-                    [_paid(run, rows) for run, rows in zip(runs, chosen, strict=True)]
-                )
-            rows.append(row)
-    return rows
-
-
-def _paid(result: Result, rows: Sequence[bool]) -> float:
-    consumers, chosen = result["consumers"], np.array(rows)
-    micro = int(np.array(consumers["debit_micro"])[chosen].sum())
-    useful = int(np.array(consumers["useful_wh"])[chosen].sum())
-    return micro / MICRO_PER_CURRENCY / (useful / WH_PER_KWH)
-
-
-def _large(config: EvidenceConfig, results: Results) -> list[Row]:
-    network = config.large.network
-    return [
-        {
-            "network": network,
-            "mechanism": mechanism,
-            "intervals": runs[0]["intervals"],
-            "certified": runs[0]["certified"],
-            "dc_violations": runs[0]["dc_violations"],
-            "ms_per_interval": round(1e3 * runs[0]["seconds"] / runs[0]["intervals"], 1),
-            **_mechanism_row(runs),
-        }
-        for mechanism in config.large.mechanisms
-        if (runs := results.of("large", "", network, mechanism))
-    ]
 
 
 def _checked(config: EvidenceConfig, results: Results) -> list[Row]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from oracle.evidence.summary import Row
+from oracle.evidence.results import Row
 
 #: Columns of the summary that hold a whole curve; figures show them.
 _CURVES: Final = frozenset(("interval", "median", "least", "most", "gap", "weak_bus_ratio"))

@@ -11,6 +11,7 @@ from oracle.evidence.table import Table
 
 _MAKERS: Final[tuple[Callable[[Summary], Table], ...]] = (
     tables_fairness.readings,
+    tables_fairness.comparators,
     tables_fairness.targets,
     tables_fairness.stations,
     tables_fairness.convergence,
@@ -21,6 +22,7 @@ _MAKERS: Final[tuple[Callable[[Summary], Table], ...]] = (
     tables_fairness.mechanisms,
     tables_theorems.checked,
     tables_theorems.evm,
+    tables_theorems.heads,
     tables_beyond.sensitivity,
     tables_beyond.forecast,
     tables_beyond.requesting,

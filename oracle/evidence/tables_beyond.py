@@ -12,21 +12,22 @@ def sensitivity(summary: Summary) -> Table:
     given = summary["config"]["sensitivity"]
     return table(
         "sensitivity",
-        f"Fair Play on {words.network(given['network'])} with one parameter moved",
+        f"One parameter moved, {words.network(given['network'])}",
         "An asterisk marks the usual value. The reduction is that of the stated reading.",
-        ("parameter", "value", "worst gap to F* at the end", "worst bus", "Jain", "reduction, %"),
+        ("mechanism", "parameter", "value", "worst gap to F* at the end", "worst bus", "Jain", "reduction, %"),
         (
             (
+                words.mechanism(row["mechanism"]),
                 "F*" if row["parameter"] == "fstar" else row["parameter"],
                 f"{row['permille'] / 1000:g}{' *' if row['usual'] else ''}",
-                words.small(row["target_gap_max"]["median"]),
+                words.ranged(row["target_gap_max"], 4),
                 words.ranged(row["delivered_min"], 3),
-                words.ranged(row["jain"], 4),
+                words.ranged(row["jain"], 5),
                 words.ranged(row["percent"], 0),
             )
             for row in summary["sensitivity"]
         ),
-    )
+    )  # fmt: skip
 
 
 def forecast(summary: Summary) -> Table:
@@ -82,9 +83,10 @@ def large(summary: Summary) -> Table:
     return table(
         "large",
         "A network beyond the paper's",
-        "Time includes reading the network, clearing, checking and billing.",
+        "Lines are limited as the case has it, and some loads lie behind lines too thin for them: no "
+        "mechanism can serve those F*. Time includes drawing, clearing, checking and billing.",
         ("network", "mechanism", "intervals", "certified", "DC violations", "energy served, %",
-         "worst bus", "ms per interval"),
+         "worst-served tenth", "worst bus", "consumers below F*", "ms per interval"),
         (
             (
                 words.network(row["network"]),
@@ -93,7 +95,9 @@ def large(summary: Summary) -> Table:
                 words.count(row["certified"]),
                 words.count(row["dc_violations"]),
                 words.percent(row["energy_served"], 2),
+                words.ranged(row["worst_decile"], 3),
                 words.ranged(row["delivered_min"], 3),
+                words.ranged(row["below_target"], 0),
                 words.number(row["ms_per_interval"], 1),
             )
             for row in summary["large"]

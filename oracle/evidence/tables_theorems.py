@@ -12,20 +12,23 @@ def rates(summary: Summary) -> Table:
     return table(
         "rates",
         "Speed of convergence: slope of ln(mean gap) over ln(t)",
-        "In an ergodic environment, with lines wide enough that supply alone binds.",
-        ("network", "target", "F*", "slope measured", "slope expected", "mean gap at the end"),
+        "In an ergodic environment, with lines wide enough that supply alone binds. The gap is the "
+        "mean over buses and seeds; ± is the standard error over seeds, by leaving each out once.",
+        ("network", "target", "F*", "seeds", "slope measured", "slope expected",
+         "mean gap at the end"),
         (
             (
                 words.network(row["network"]),
                 words.REGIMES[row["regime"]],
                 f"{row['fstar']:.3f}",
-                words.number(row["slope"], 2),
+                words.count(row["seeds"]),
+                words.with_error(row["slope"], row["slope_error"], 2),
                 words.number(row["expected"], 1),
                 words.small(row["last_mean"]),
             )
             for row in summary["rates"]
         ),
-    )
+    )  # fmt: skip
 
 
 def memory(summary: Summary) -> Table:
@@ -54,8 +57,9 @@ def operator(summary: Summary) -> Table:
         "operator",
         "The clearing operator: measured contraction q and its bound",
         "Errors in the norm W from one projection to the next, on the integer program, in scarce "
-        "intervals; whole ticks and Wh add a little. clearwatt clears with one full step, eta = 1.",
-        ("network", "eta", "bound, 1 − eta", "q, greatest", "q, mean", "projections"),
+        "intervals, from nothing served and from everything served; whole ticks and Wh add a "
+        "little. clearwatt clears with one full step, eta = 1.",
+        ("network", "eta", "bound, |1 − eta|", "q, greatest", "q, mean", "runs", "projections"),
         (
             (
                 words.network(row["network"]),
@@ -63,6 +67,7 @@ def operator(summary: Summary) -> Table:
                 words.number(row["bound"], 3),
                 words.number(row["greatest"], 4),
                 words.number(row["mean"], 4),
+                words.count(row["clearings"]),
                 words.count(row["steps"]),
             )
             for row in summary["operator"]
@@ -75,8 +80,9 @@ def event_trigger(summary: Summary) -> Table:
     return table(
         "event-trigger",
         "Event-triggered clearing: what it saves and what it costs",
-        "Errors are energy-weighted root mean square differences of service ratios; the bound is "
-        "known without clearing.",
+        "Errors are energy-weighted root mean square differences between held and freshly cleared "
+        "service ratios; the bound is known without clearing. Saved: median over seeds, range in "
+        "brackets; error and bound: mean or greatest over all intervals of all seeds.",
         ("network", "noise, %", "sigma", "clearings saved, %", "error, mean", "error, most",
          "bound, most", "bound kept"),
         (
@@ -84,7 +90,9 @@ def event_trigger(summary: Summary) -> Table:
                 words.network(row["network"]),
                 words.number(row["noise_permille"] / 10, 0),
                 words.number(row["sigma"], 2),
-                words.number(100 * row["saved"], 1),
+                words.percent(
+                    {"median": row["saved"], "least": row["saved_least"], "most": row["saved_most"]}
+                ),
                 words.number(row["error_mean"], 4),
                 words.number(row["error_most"], 4),
                 words.number(row["bound_most"], 4),
@@ -126,7 +134,8 @@ def evm(summary: Summary) -> Table:
         "evm",
         "A sample of the certificates before the contract NetworkVerifier, in an EVM",
         "As committed: the contract computed the hash that the interval's header carries. Chained: "
-        "header and recorded header hash agree. Altered: one angle moved, as a control.",
+        "header and recorded header hash agree. Altered, as a control: one angle moved so that its "
+        "bus sends half a Wh more.",
         ("network", "checked", "accepted", "as committed", "chained", "altered", "of these refused"),
         (
             (
@@ -142,3 +151,23 @@ def evm(summary: Summary) -> Table:
             for row in summary["evm"]
         ),
     )  # fmt: skip
+
+
+def heads(summary: Summary) -> Table:
+    """Where every committed chain ends."""
+    return table(
+        "heads",
+        "The header hash of the last interval of every committed run",
+        "It binds all roots of its run. The same code on any machine reaches the same; a change "
+        "of the mechanism, of a byte layout or of prices among equals moves it.",
+        ("network", "seed", "intervals", "hash of the last header"),
+        (
+            (
+                words.network(row["network"]),
+                words.count(row["seed"]),
+                words.count(row["intervals"]),
+                f"`{row['last_header_hash']}`",
+            )
+            for row in summary["roots"]
+        ),
+    )

@@ -12,7 +12,7 @@ from offchain.units import PPB
 from oracle.evidence.config import EvidenceConfig
 
 if TYPE_CHECKING:
-    from oracle.evidence.summary import Results, Row
+    from oracle.evidence.results import Results, Row
 
 _LOG_POINTS = 60
 _EXPECTED = {"slack": -1.0, "boundary": -0.5, "infeasible": 0.0}
@@ -27,13 +27,17 @@ def rates(config: EvidenceConfig, results: Results) -> list[Row]:
             if not runs:
                 continue
             traces = [run["consumers"]["trace"] for run in runs]
-            gap = np.mean([trace["gap_mean"] for trace in traces], axis=0)
+            each = np.array([trace["gap_mean"] for trace in traces])
             # Means over whole frames: inside a frame the gap comes and goes.
             frame = max(1, config.rates.frame_intervals // int(traces[0]["block"]))
-            gap = gap[: len(gap) // frame * frame].reshape(-1, frame).mean(axis=1)
+            whole = each.shape[1] // frame * frame
+            each = each[:, :whole].reshape(len(each), -1, frame).mean(axis=2)
+            gap = each.mean(axis=0)
             t = (np.arange(len(gap)) + 1) * int(traces[0]["block"]) * frame
             if not len(gap):
                 continue
+            fit_from = config.rates.fit_from_permille / 1000
+            slope = _slope(t, gap, fit_from)
             shown = np.unique(np.geomspace(1, len(gap), _LOG_POINTS).astype(int)) - 1
             rows.append(
                 {
@@ -41,7 +45,8 @@ def rates(config: EvidenceConfig, results: Results) -> list[Row]:
                     "regime": regime,
                     "fstar": fstar / 1000,
                     "seeds": len(runs),
-                    "slope": _slope(t, gap, config.rates.fit_from_permille / 1000),
+                    "slope": slope,
+                    "slope_error": jackknife(t, each, fit_from),
                     "expected": _EXPECTED[regime],
                     "last_mean": float(f"{np.mean([r['last_mean'] for r in traces]):.4g}"),
                     "last_worst": float(f"{np.max([r['last_worst'] for r in traces]):.4g}"),
@@ -58,6 +63,24 @@ def _slope(t: npt.NDArray[np.int64], gap: npt.NDArray[np.float64], fit_from: flo
     if fitted.sum() < 3:
         return None
     return round(float(np.polyfit(np.log(t[fitted]), np.log(gap[fitted]), 1)[0]), 3)
+
+
+def jackknife(
+    t: npt.NDArray[np.int64], each: npt.NDArray[np.float64], fit_from: float
+) -> float | None:
+    """Standard error of the slope of the mean gap, each seed left out once; None of one seed.
+
+    Source: B. Efron, C. Stein, Annals of Statistics 9 (1981).
+    """
+    count = len(each)
+    if count < 2:
+        return None
+    without = [np.delete(each, seed, axis=0).mean(axis=0) for seed in range(count)]
+    slopes = [_slope(t, gap, fit_from) for gap in without]
+    if None in slopes:
+        return None
+    known = np.array(slopes, dtype=np.float64)
+    return round(float(np.sqrt((count - 1) / count * np.square(known - known.mean()).sum())), 3)
 
 
 def memory(config: EvidenceConfig, results: Results) -> list[Row]:
@@ -86,7 +109,11 @@ def operator(config: EvidenceConfig, results: Results) -> list[Row]:
     """T2: measured contraction of the clearing operator against |1 - eta|."""
     rows: list[Row] = []
     for network in config.run.networks:
-        found = [row for run in results.of("operator", "", network) for row in run["rows"]]
+        found = [
+            {**row, "seed": run["job"]["study"]["seed"]}
+            for run in results.of("operator", "", network)
+            for row in run["rows"]
+        ]
         for eta in config.operator.eta_permille:
             mine = [row for row in found if row["eta_permille"] == eta]
             if not mine:
@@ -94,6 +121,7 @@ def operator(config: EvidenceConfig, results: Results) -> list[Row]:
             rows.append(
                 {
                     "network": network,
+                    "seeds": len({row["seed"] for row in mine}),
                     "eta": eta / 1000,
                     "bound": round(abs(1 - eta / 1000), 3),
                     "greatest": round(max(row["greatest"] for row in mine), 5),
@@ -112,17 +140,23 @@ def event_trigger(config: EvidenceConfig, results: Results) -> list[Row]:
     for network in config.run.networks:
         for noise in given.noise_permille:
             for sigma in given.sigma_permille:
-                for run in results.of("event trigger", f"{noise}/{sigma}", network):
-                    names = ("saved", "error_mean", "error_most", "bound_most")
-                    figures = {name: float(f"{run[name]:.4g}") for name in names}
-                    rows.append(
-                        {
-                            "network": network,
-                            "noise_permille": noise,
-                            "sigma": sigma / 1000,
-                            "intervals": run["intervals"],
-                            **figures,
-                            "bound_kept": run["bound_kept"],
-                        }
-                    )
+                runs = results.of("event trigger", f"{noise}/{sigma}", network)
+                if not runs:
+                    continue
+                rows.append(
+                    {
+                        "network": network,
+                        "noise_permille": noise,
+                        "sigma": sigma / 1000,
+                        "seeds": len(runs),
+                        "intervals": sum(run["intervals"] for run in runs),
+                        "saved": float(f"{np.median([run['saved'] for run in runs]):.4g}"),
+                        "saved_least": min(float(f"{run['saved']:.4g}") for run in runs),
+                        "saved_most": max(float(f"{run['saved']:.4g}") for run in runs),
+                        "error_mean": float(f"{np.mean([r['error_mean'] for r in runs]):.4g}"),
+                        "error_most": max(float(f"{run['error_most']:.4g}") for run in runs),
+                        "bound_most": max(float(f"{run['bound_most']:.4g}") for run in runs),
+                        "bound_kept": all(run["bound_kept"] for run in runs),
+                    }
+                )
     return rows

@@ -15,6 +15,7 @@ MECHANISMS: Final = {
     "memory-only": "memory only",
     "equal-weight": "equal weight",
     "equal-weight-random": "equal weight, random order",
+    "equal-weight-lp": "equal weight, LP",
     "inverse-fairness": "literal 1/F",
     "lmp": "LMP",
 }
@@ -43,6 +44,12 @@ def number(value: float | None, digits: int) -> str:
     if float(text.replace(",", "")) == 0:
         text = text.lstrip("-")
     return text.replace("-", "−")
+
+
+def with_error(value: float | None, error: float | None, digits: int) -> str:
+    """A number and its standard error, if there is one."""
+    text = number(value, digits)
+    return text if value is None or error is None else f"{text} ± {number(error, digits)}"
 
 
 def small(value: float | None) -> str:

@@ -14,6 +14,8 @@ from oracle.report.rules import WORDS
 COLUMNS: Final = 48
 #: Every so manieth column says where it begins.
 _LABELLED: Final = 8
+#: So many columns are wide on any screen.
+_FEW: Final = 12
 #: An interval with such a fault is judged no further: nothing can be reckoned with its numbers.
 _STOPS: Final = frozenset({Rule.RANGE, Rule.GRID})
 #: Hold of the market, and not of one of its intervals.
@@ -86,8 +88,9 @@ class Matrix:
             + "</tr>\n"
             for rule, marks in self.rows.items()
         )
+        few = " few" if len(self.columns) <= _FEW else ""
         return (
-            f'<div class="wide"><table class="matrix"><thead><tr><th>rule</th>{heads}</tr></thead>\n'
+            f'<div class="wide"><table class="matrix{few}"><thead><tr><th>rule</th>{heads}</tr></thead>\n'
             f"<tbody>{rows}</tbody></table></div>\n"
         )
 

@@ -53,6 +53,7 @@ h1 { margin-bottom: 0.25rem; } h2 { margin-top: 2.25rem; }
   .faults thead { display: none; } .faults tr { display: block; border-bottom: 2px solid #ddd; padding: 0.4rem 0; }
   .faults td { display: block; border: 0; padding: 0.1rem 0; }
   .faults td::before { content: attr(data-name) ": "; color: #555; } }
+.matrix.few td { min-width: 1.2rem; font-size: 0.78rem; }
 @media print { body { margin: 0; max-width: none; font-size: 10.5pt; } h2 { break-after: avoid; }
   tr, figure, .verdict { break-inside: avoid; } .wide { overflow: visible; }
   .matrix { font-size: 6.5pt; } .matrix tbody th { position: static; } .matrix td { min-width: 0; height: 1rem; }

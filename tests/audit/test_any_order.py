@@ -143,3 +143,16 @@ def test_columns_of_other_widths_are_compared_as_numbers_are() -> None:
     """Expected values are int64, committed ones unsigned: neither may be cast into the other."""
     assert (np.array([-1]) != np.array([2**64 - 1], dtype=np.uint64)).all()
     assert (np.array([2**63 - 1]) != np.array([2**63], dtype=np.uint64)).all()
+
+
+def test_sums_beyond_what_money_can_be_are_named_and_stop_nothing(
+    honest: Honest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of numbers, each as large as one may be, as only a false bundle can hold them."""
+
+    def beyond(*_: object) -> None:
+        np.array([2**63], dtype=np.int64)
+
+    monkeypatch.setattr("offchain.audit.rebuild.corrections", beyond)
+    (found,) = auditor(honest.published, honest.bundles).judge(2).faults
+    assert (found.rule, found.where) == (Rule.RANGE, "the money of the interval")

@@ -9,8 +9,9 @@ from oracle.evidence.config import EvidenceConfig, load_config
 from oracle.evidence.evm import verify
 from oracle.evidence.execute import execute
 from oracle.evidence.jobs import Job, plan
+from oracle.evidence.results import Results
 from oracle.evidence.runner import Result
-from oracle.evidence.summary import Results, Summary, summarise
+from oracle.evidence.summary import Summary, summarise
 
 NETWORK = "ieee14"
 

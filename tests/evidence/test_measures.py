@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from offchain.fairness.draw import draw
+from offchain.mechanisms.trial import Trial
+from offchain.policy import DEFAULT_POLICY
+from oracle.evidence.draws import kept_draw
 from oracle.evidence.jobs import Job, MarketJob, OperatorJob, TriggerJob
+from oracle.evidence.linear import EqualWeightLinear
 from oracle.evidence.runner import Result
+from tests.mechanisms.markets import asked, people, triangle
 
 Pairs = list[tuple[Job, Result]]
 
@@ -43,6 +50,32 @@ def test_ratios_are_ratios_of_what_was_delivered(pairs: Pairs) -> None:
             assert least <= ratio + 1e-6
 
 
+def test_no_error_of_a_run_is_below_that_of_a_longer_part_of_it(pairs: Pairs) -> None:
+    for _, run in markets(pairs):
+        consumers = run["consumers"]
+        of_windows = [min(column) for column in zip(*consumers["window_ratio"], strict=True)]
+        for interval, window in zip(consumers["least_interval"], of_windows, strict=True):
+            assert interval <= window + 1e-6
+        assert max(consumers["most_gap"]) >= run["fairness"]["target_gap_max"] - 1e-6
+
+
+def test_all_mechanisms_see_the_draws_of_the_market() -> None:
+    for _ in range(2):
+        kept = kept_draw(b"s" * 32, np.array([3, 5, 8]))
+        assert kept.tolist() == draw(b"s" * 32, [3, 5, 8]).tolist()
+    assert kept_draw(b"s" * 32, np.array([3, 5])).tolist() == kept[:2].tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        kept[0] = 0
+
+
+def test_the_linear_program_serves_the_first_registered_first() -> None:
+    grid = triangle()
+    trial = Trial(EqualWeightLinear("lp"), grid, DEFAULT_POLICY, people([0, 0, 0, 0, 0]))
+    step = trial.step(asked([0, 500, 600, 300, 0], [0, 0, 0, 0, 800]), bytes(32))
+    assert step.violations == ()
+    assert step.outcome.flexible_wh.tolist() == [0, 500, 300, 0, 0]
+
+
 def test_memory_contracts_as_proved_and_stays_in_its_range(pairs: Pairs) -> None:
     for job, run in markets(pairs):
         if job.committed:
@@ -58,6 +91,8 @@ def test_the_operator_contracts_no_slower_than_its_bound(pairs: Pairs) -> None:
         bound = abs(1 - row["eta_permille"] / 1000)
         assert row["greatest"] <= bound + 0.01
         assert row["steps"] > 0
+    starts = [row["full"] for row in rows]
+    assert starts.count(True) == starts.count(False) > 0
 
 
 def test_what_is_held_keeps_the_bound(pairs: Pairs) -> None:

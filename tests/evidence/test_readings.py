@@ -18,6 +18,8 @@ def result(
             "window_ratio": windows,
             "least_cumulative": [min(w) for w in zip(*windows, strict=True)],
             "least_day": [min(w) for w in zip(*windows, strict=True)],
+            "least_interval": [min(w) / 2 for w in zip(*windows, strict=True)],
+            "most_gap": [(1 - min(w)) / 10 for w in zip(*windows, strict=True)],
             "requested_wh": [100, 100, 100],
             "delivered_wh": delivered,
         },
@@ -51,6 +53,18 @@ def test_the_weak_bus_is_the_baselines(which: str, place: int) -> None:
 )
 def test_a_reduction_compares_the_peak_errors_of_the_same_bus(which: str, share: float) -> None:
     assert reduction(FAIR, BASELINE, which, "window", 0.9) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("error", "share"),
+    [
+        ("window", 1 - 0.3 / 0.4),
+        ("interval", 1 - (0.9 - 0.3) / (0.9 - 0.25)),
+        ("counted", 1 - 0.04 / 0.05),
+    ],
+)
+def test_each_error_looks_at_its_own_figures(error: str, share: float) -> None:
+    assert reduction(FAIR, BASELINE, "worst of each", error, 0.9) == pytest.approx(share)
 
 
 def test_the_worst_of_each_leaves_no_bus_out() -> None:

@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from oracle.evidence.claims import claims
@@ -14,6 +15,7 @@ from oracle.evidence.document import markdown
 from oracle.evidence.report import summary_text, write_report
 from oracle.evidence.summary import Summary
 from oracle.evidence.tables import CSV_FILES, tables
+from oracle.evidence.theorems import jackknife
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,36 @@ def test_a_violation_would_be_told(summary: Summary) -> None:
     told = verdicts["DC feasibility is maintained throughout"]
     assert told.verdict == "not reproduced"
     assert told.ours.startswith("3 violations")
+
+
+def test_a_scenario_that_is_missing_is_named(summary: Summary) -> None:
+    assert summary["missing"] == []
+    altered = json.loads(summary_text(summary))
+    altered["missing"] = [
+        {
+            "part": "forecast",
+            "variant": "400",
+            "mechanism": "fair-play",
+            "network": "ieee57",
+            "seed": 3,
+        }
+    ]
+    text = markdown(altered, "figures")
+    assert (
+        "1 scenarios are missing**, not run or not cleared: IEEE-57 forecast 400 Fair Play seed 3"
+        in text
+    )
+
+
+def test_a_rate_comes_with_its_error_over_seeds() -> None:
+    t = np.arange(1, 101)
+    noise = np.random.default_rng(1).normal(1, 0.05, (10, 100))
+    each = np.asarray(np.abs(noise) * t**-0.5, dtype=np.float64)
+    error = jackknife(t, each, 0.1)
+    assert error is not None
+    assert 0 < error < 0.1
+    assert jackknife(t, np.tile(each[0], (10, 1)), 0.1) == 0
+    assert jackknife(t, each[:1], 0.1) is None
 
 
 def test_the_contract_accepts_the_sample_and_refuses_what_was_altered(summary: Summary) -> None:

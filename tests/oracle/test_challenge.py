@@ -10,25 +10,17 @@ from typing import Any
 import click
 import pytest
 
-from offchain.audit.findings import Rule
 from oracle import cli
 from oracle.demo import DemoRun
-from tests.oracle.markets import LAST, market, outlast_window, undone
-
-
-@pytest.fixture(scope="module")
-def lied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoRun]:
-    """A market whose last interval has a false payment."""
-    with market(tmp_path_factory.mktemp("lied"), Rule.PAYMENT) as run:
-        yield run
+from tests.oracle.markets import LAST, outlast_window, undone
 
 
 @pytest.fixture
-def run(lied: DemoRun, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoRun]:
+def run(lying_run: DemoRun, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoRun]:
     """The same behind every URL; the chain is set back after each test."""
-    monkeypatch.setattr("oracle.commands.challenge.connect", lambda _: lied.chain)
-    with undone(lied.chain):
-        yield lied
+    monkeypatch.setattr("oracle.commands.challenge.connect", lambda _: lying_run.chain)
+    with undone(lying_run.chain):
+        yield lying_run
 
 
 def command(run: DemoRun, *more: str, bundles: Path | None = None) -> list[str]:
@@ -132,8 +124,57 @@ def test_once_void_there_is_nothing_to_prove(
 def test_without_the_bundle_it_cannot_be_told(
     run: DemoRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert cli.run(command(run, "--yes", bundles=without_last(run, tmp_path))) == 2
+    err = capsys.readouterr().err
+    assert f"interval {LAST} cannot be judged: its bundle is missing" in err
+    assert "ask for its data on the chain with --ask INDEX" in err
+
+
+# ASKING FOR WHAT NOBODY HAS PUBLISHED
+
+
+@pytest.fixture
+def hollow(hollow_run: DemoRun, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoRun]:
+    """A market with a false node that is in no bundle, behind every URL."""
+    monkeypatch.setattr("oracle.commands.challenge.connect", lambda _: hollow_run.chain)
+    with undone(hollow_run.chain):
+        yield hollow_run
+
+
+def without_last(run: DemoRun, folder: Path) -> Path:
+    """The bundles, but for the last."""
     for bundle in run.out.path.iterdir():
         if not bundle.name.startswith(f"{LAST:05d}"):
-            (tmp_path / bundle.name).write_bytes(bundle.read_bytes())
-    assert cli.run(command(run, "--yes", bundles=tmp_path)) == 2
-    assert f"interval {LAST} cannot be judged: its bundle is missing" in capsys.readouterr().err
+            (folder / bundle.name).write_bytes(bundle.read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("missing", ["a node", "the bundle"])
+def test_what_nobody_shows_is_asked_for_and_voids_the_interval_when_nobody_answers(
+    missing: str, hollow: DemoRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = None if missing == "a node" else without_last(hollow, tmp_path)
+    asking = command(hollow, "--yes", "--json", "--ask", "1", bundles=place)
+    assert cli.run([*asking, "--dry-run"]) == 0
+    offered = told(capsys)
+    assert (offered["interval"], offered["asked"]) == (LAST, False)
+    assert cli.run(asking) == 0
+    asked = told(capsys)
+    assert asked["asked"] is True
+    assert asked["fee_wei"] == offered["fee_wei"] > 0
+    assert cli.run(asking) == 2
+    assert "its data were asked for, come again in" in capsys.readouterr().err
+    hollow.chain.wait_until(asked["answer_by"] + 1)
+    assert cli.run(command(hollow, "--yes", "--json", bundles=place)) == 1
+    done = told(capsys)
+    assert (done["proof"], done["voided"]) == ("withheld", True)
+    assert done["reserve_gas"] == 0
+    assert head(hollow) == LAST - 1
+
+
+def test_a_false_node_in_no_bundle_is_told_with_the_remedy(
+    hollow: DemoRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(command(hollow, "--yes")) == 2
+    assert "ask for its data on the chain with --ask INDEX" in capsys.readouterr().err
+    assert head(hollow) == LAST

@@ -32,3 +32,36 @@ def test_a_lie_is_named_voided_and_slashed(capsys: pytest.CaptureFixture[str]) -
     assert challenge["voided"] is True
     assert challenge["interval"] == 3
     assert challenge["reward"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "proof"),
+    [
+        ("malformed", "key"),
+        ("network", "network"),
+        ("overdrawn", "overdrawn"),
+        ("forced-order", "forced-ignored"),
+        ("root", "withheld"),
+        ("withheld", "withheld"),
+    ],
+)
+def test_a_lie_that_needs_more_than_a_table_is_named_voided_and_slashed_too(
+    name: str, proof: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([*SMALL, name]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert result["audit"]["ok"] is False
+    assert name in result["audit"]["faults"]
+    challenge = result["challenge"]
+    assert (challenge["fault"], challenge["proof"]) == (name, proof)
+    assert challenge["voided"] is True
+    assert challenge["interval"] == 3
+
+
+def test_what_is_prepared_ahead_needs_the_intervals_for_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["demo", "--json", "--participants", "15", "--intervals", "2", "--inject"]
+    assert cli.run([*command, "overdrawn"]) == 2
+    assert "give --intervals 3 or more" in capsys.readouterr().err

@@ -15,29 +15,21 @@ from typing import Any
 import pytest
 
 from deploy.chain import Chain, ChainError
-from offchain.audit.findings import Rule
 from oracle import cli
 from oracle.demo import DemoRun
 from oracle.watch import Event, Kind, Watcher
 from oracle.webhook import Webhook
-from tests.oracle.markets import LAST, market, outlast_window, undone
+from tests.oracle.markets import LAST, outlast_window, undone
 
 GRACE_S = 100
 
 
-@pytest.fixture(scope="module")
-def lied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoRun]:
-    """A market whose last interval has a false payment."""
-    with market(tmp_path_factory.mktemp("lied"), Rule.PAYMENT) as run:
-        yield run
-
-
 @pytest.fixture
-def run(lied: DemoRun, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoRun]:
+def run(lying_run: DemoRun, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoRun]:
     """The same behind every URL; the chain is set back after each test."""
-    monkeypatch.setattr("oracle.commands.watch.connect", lambda _: lied.chain)
-    with undone(lied.chain):
-        yield lied
+    monkeypatch.setattr("oracle.commands.watch.connect", lambda _: lying_run.chain)
+    with undone(lying_run.chain):
+        yield lying_run
 
 
 class Place:
