@@ -65,7 +65,7 @@ contract DrandTest is Market {
         return IInputFaults(address(faults));
     }
 
-    function _accepted(bytes32 root) private pure returns (SeedEvidence memory) {
+    function _accepted(bytes32 root) private view returns (SeedEvidence memory) {
         return SeedEvidence(1, root, OPERATOR, 1, opening());
     }
 
@@ -176,7 +176,9 @@ contract DrandTest is Market {
         _drand().submit(1, tail(_signature[0], 1));
         vm.prank(WATCHER);
         bytes32 seed = _drand().submit(1, _signature[0]);
-        assertTrue(ledger.hasInputs(1, ordersRoot(example()), seed, OPERATOR, 1, opening()), "a right seed was not taken");
+        assertTrue(
+            ledger.hasInputs(1, ordersRoot(example()), seed, OPERATOR, 1, opening()), "a right seed was not taken"
+        );
     }
 
     /* ------------------------------------------------ PROVING ------------------------------------------------ */

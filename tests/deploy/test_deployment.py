@@ -24,8 +24,8 @@ from tests.vectors.make_drand import GENUINE
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 EXAMPLE = DEPLOY / "pilot.example.toml"
 PEOPLE = DEPLOY / "participants.example.csv"
-TRANSACTIONS = 15
-"""Of the example: ten contracts, the grid, three for the bond, one for the participants."""
+TRANSACTIONS = 16
+"""Of the example: eleven contracts, the grid, three for the bond, one for the participants."""
 
 
 class ProcessEndedError(Exception):
