@@ -218,6 +218,7 @@ def open_rig(
     signers = [chain.payer] + ([cosigner.address] if cosigner else [])
     contracts = {
         "token": token,
+        "registry": registry,
         "ledger": create("ClearingLedger", (*config, 1 << DEPTH, *times, 1 + cosigned, eager)),
         "bond": create("OracleBond", (*stake, MONEY // 4, 1), signers),
         "beacon": create("CommitReveal", at["ledger"], [links.pop()]),
