@@ -59,6 +59,7 @@ class Auditor:
             self._opened = {t: b for t, b in self._opened.items() if t > interval - lag}
         posted, inputs = self._market.headers[interval - 1], self._inputs(interval)
         findings = audit_interval(context, interval, before, posted, inputs, bundle)
+        self._in_force.check(findings, interval, bundle.header)
         return Judgement.of(findings)
 
     def judge_escrow(self) -> Judgement:

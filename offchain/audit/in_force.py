@@ -8,14 +8,16 @@ from itertools import pairwise
 import numpy as np
 
 from offchain.audit.context import Context
+from offchain.audit.findings import Findings, Rule
 from offchain.audit.published import PublishedMarket
 from offchain.audit.rebuild import Table, ints
 from offchain.commitment.allocation import Layout
 from offchain.commitment.bundle import Bundle
+from offchain.commitment.header import Header
 from offchain.commitment.terms import Terms, terms_at
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
-from offchain.grid.model import unpack
+from offchain.grid.registered import unpack
 from offchain.policy import Policy
 from offchain.records import KIND_CONTRACT
 
@@ -86,6 +88,13 @@ class InForce:
                 layouts={version: Layout.of(contracts, grid.holarchy)},
             )
         return self._made[key]
+
+    def check(self, findings: Findings, interval: int, header: Header) -> None:
+        """Hold a header to the grid and contracts in force where anything has changed; the rest is the checker's."""
+        if self._market.amendments:
+            terms, same = self.terms(interval), findings.equal
+            same(Rule.GRID, "the grid in force", terms.grid_version, header.grid_version)
+            same(Rule.CONTRACT, "the contracts root", terms.contracts_root, header.contracts_root)
 
 
 def _require_unchanged(terms: Terms, grid: int, policy_hash: bytes, contracts_root: bytes) -> None:
