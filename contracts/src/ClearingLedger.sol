@@ -199,9 +199,9 @@ contract ClearingLedger is OrderLog {
     function _follows(bytes calldata sent, uint256 interval) private view returns (bool) {
         unchecked {
             uint256 before = interval - 1;
-            uint256 entry = _entry(before);
+            uint256 kept = _entry(before);
             uint256 tag = _tag(before, Entries.POSTED);
-            return entry == Entries.posted(tag, before, sent.sentPreviousHash(), sent.sentPreStateRoot(), uint32(entry));
+            return kept == Entries.posted(tag, before, sent.sentPreviousHash(), sent.sentPreStateRoot(), uint32(kept));
         }
     }
 

@@ -50,7 +50,7 @@ abstract contract OrderLog is IntervalRing {
     }
 
     /// @inheritdoc IOrderLog
-    /// @dev When this interval is posted, orders can be fixed for the two after it, in the slots of the headers of a lap
+    /// @dev When this interval is posted, orders can be fixed for the two after it, in the slots of headers of a lap
     /// ago. So it is taken only when the header a lap before the third after it is final: then no void can ever need
     /// what those orders overwrite, neither as a header nor as the one before a header.
     function acceptSeed(uint32 interval, bytes32 seed) external {

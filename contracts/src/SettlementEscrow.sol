@@ -18,8 +18,8 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     using SafeERC20 for IERC20;
 
     /// @dev The two slots of a participant, both written at registration. A claim needs only the first. `staked` is
-    /// whether all that it ever deposited reaches the fuse's stake; `deposited` is one more than that, so that the second
-    /// slot is in use for life and no later step pays for a new one.
+    /// whether all that it ever deposited reaches the fuse's stake; `deposited` is one more than that, so that the
+    /// second slot is in use for life and no later step pays for a new one.
     struct Slots {
         address owner;
         uint64 paid;

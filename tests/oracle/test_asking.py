@@ -82,17 +82,17 @@ def test_a_withheld_interval_is_asked_for_and_voided(
     node: Node, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (node.bundles / "00002.bundle").unlink()
-    challenge = ("challenge", "--bundles", str(node.bundles))
+    challenge = ("challenge", "--yes", "--bundles", str(node.bundles))
     assert node.command(*challenge) == 2
     assert "ask for its data on the chain with --ask INDEX" in capsys.readouterr().err
     assert node.command(*challenge, "--ask", "99") == 2
     assert "index: 99 is out of range; give 0 to 15" in capsys.readouterr().err
     assert node.command(*challenge, "--ask", "3", "--json") == 0
     asked = json.loads(capsys.readouterr().out)
-    assert (asked["interval"], asked["asked"]) == (2, 3)
+    assert (asked["interval"], asked["asked"]) == (2, True)
     assert asked["fee_wei"] > 0
     assert node.command(*challenge, "--ask", "3") == 2
-    assert "the data of interval 2 were asked for; come again in" in capsys.readouterr().err
+    assert "its data were asked for, come again in" in capsys.readouterr().err
     node.run.chain.wait_until(asked["answer_by"] + 1)
     assert node.command(*challenge, "--json") == 1
     done = json.loads(capsys.readouterr().out)
@@ -112,9 +112,10 @@ def test_a_receipt_that_was_broken_is_proven(
     kept = receipt(separator, packed_rows(orders[:1]).tobytes(), 2, signer)
     file = tmp_path / "receipts.json"
     file.write_text(json.dumps([kept.to_json()]))
-    challenge = ("challenge", "--bundles", str(node.bundles), "--receipts", str(file), "--json")
-    assert node.command(*challenge) == 0
-    assert json.loads(capsys.readouterr().out) == {"fault": None, "voided": False}
+    bundles = str(node.bundles)
+    challenge = ("challenge", "--yes", "--json", "--bundles", bundles, "--receipts", str(file))
+    assert node.command(*challenge) == 2
+    assert "nothing can be proven; interval 2 has no proof" in capsys.readouterr().err
 
     newer = orders[:1].copy()
     newer["seq"] += 1
@@ -123,7 +124,7 @@ def test_a_receipt_that_was_broken_is_proven(
     file.write_text(json.dumps([kept.to_json(), broken.to_json()]))
     assert node.command(*challenge) == 1
     done = json.loads(capsys.readouterr().out)
-    assert (done["fault"], done["proof"], done["voided"]) == ("omitted", "omitted", True)
+    assert (done["proof"], done["voided"]) == ("omitted", True)
     file.write_text("{")
     assert node.command(*challenge) == 2
     assert "receipts: " in capsys.readouterr().err

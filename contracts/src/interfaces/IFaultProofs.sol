@@ -75,8 +75,8 @@ interface IFaultProofs is ICourt {
     /// @notice A state after the interval does not follow from the one before it and the participant's line.
     /// @param header The header.
     /// @param allocation The leaf, its bus and its path.
-    /// @param states The participant's states before and after it: `which u8 ‖ records ‖ path before ‖ path after`, where
-    /// bit 0 of the first byte says whether there is a record before, bit 1 whether there is one after.
+    /// @param states The participant's states before and after it: `which u8 ‖ records ‖ path before ‖ path after`,
+    /// where bit 0 of the first byte says whether there is a record before, bit 1 whether there is one after.
     /// @param policy The packed policy.
     function transition(
         HeaderEvidence calldata header,

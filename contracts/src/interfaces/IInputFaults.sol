@@ -6,8 +6,8 @@ import {HeaderEvidence, LeafEvidence, Question, SeedEvidence} from "../types/Evi
 /// @title One entry point per lie about what goes into a clearing
 /// @notice Called at the address of FaultProofs, like all proofs.
 interface IInputFaults {
-    /// @notice A header's seed is made of a signature that is not that of its drand round. The header is void; its orders
-    /// stand and await the same round.
+    /// @notice A header's seed is made of a signature that is not that of its drand round. The header is void; its
+    /// orders stand and await the same round.
     /// @param header The header.
     /// @param round The round that the seed is made of.
     /// @param signature What was said to be the round's signature.
