@@ -23,7 +23,17 @@ MAX_RING: Final = 1_280
 
 ARTIFACTS: Final = Path(__file__).resolve().parent / "artifacts"
 
-GROUP: Final = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests")
+GROUP: Final = (
+    "ledger",
+    "bond",
+    "beacon",
+    "faults",
+    "escrow",
+    "verifier",
+    "forced",
+    "requests",
+    "terms",
+)
 """The contracts that name each other, in the order of their creation: the others ask the ledger how deep trees are."""
 
 CONTRACTS: Final = {
@@ -37,6 +47,7 @@ CONTRACTS: Final = {
     "verifier": "NetworkVerifier",
     "forced": "ForcedOrders",
     "requests": "DataRequests",
+    "terms": "MarketTerms",
 }
 """The artefact of each contract of a market; of the beacon, the adapter that is used where nothing else is said."""
 
@@ -142,7 +153,10 @@ class MarketSettings:
         signatures: How many of them each header needs.
         eager: Whether each header brings its network certificate.
         treasurer: Who may announce changes of the bond; None for the payer.
-        registrar: Who admits participants; None for the payer.
+        registrar: Who admits participants and announces contracts; None for the payer.
+        grid_operator: Who announces and tightens grids; None for the payer.
+        market_operator: Who announces policies and shares; None for the payer.
+        terms_delay_seconds: How long these announcements wait; None for the least that lets everybody leave before.
         token: The currency; None to deploy one that anyone can mint.
         randomness: The adapter, a name in `BEACONS`.
         drand: Its rounds, where that is drand.
@@ -173,6 +187,9 @@ class MarketSettings:
     eager: bool = True
     treasurer: ChecksumAddress | None = None
     registrar: ChecksumAddress | None = None
+    grid_operator: ChecksumAddress | None = None
+    market_operator: ChecksumAddress | None = None
+    terms_delay_seconds: int | None = None
     token: ChecksumAddress | None = None
     randomness: str = "commit-reveal"
     drand: DrandSettings | None = None
@@ -197,6 +214,7 @@ class Deployment:
         verifier: NetworkVerifier.
         forced: ForcedOrders.
         requests: DataRequests.
+        terms: MarketTerms.
         grid_version: Version of the first grid.
         gas: What it took, all transactions together.
     """
@@ -211,6 +229,7 @@ class Deployment:
     verifier: Contract
     forced: Contract
     requests: Contract
+    terms: Contract
     grid_version: int
     gas: int
 
@@ -308,6 +327,7 @@ class _Site:
             at["beacon"],
             at["bond"],
             at["faults"],
+            at["terms"],
             s.policy_hash,
             s.contracts_root,
             s.shares_root,
@@ -333,6 +353,13 @@ class _Site:
             "verifier": (registry,),
             "forced": (at["ledger"], at["escrow"]),
             "requests": (at["ledger"], patience, s.least_gas_price_wei),
+            "terms": (
+                at["ledger"],
+                s.grid_operator or payer,
+                s.market_operator or payer,
+                s.registrar or payer,
+                s.terms_delay_seconds or least_terms_delay(s.window_seconds, s.deadline_seconds),
+            ),
         }
 
     def _beacon_arguments(self) -> tuple[object, ...]:
@@ -420,6 +447,14 @@ class _Site:
     def _took(self, step: str, gas: int) -> None:
         self._gas += gas
         self._journal.done(step, gas)
+
+
+def least_terms_delay(window_seconds: int, deadline_seconds: int) -> int:
+    """The shortest delay of announced terms, in seconds: longer than a withdrawal, the window and a posting deadline.
+
+    A withdrawal is released by the third header at most after its announcement.
+    """
+    return 4 * deadline_seconds + window_seconds + 1
 
 
 def has_code_of(web3: Web3, name: str, address: ChecksumAddress) -> bool:

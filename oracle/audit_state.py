@@ -75,6 +75,10 @@ def fingerprints(market: PublishedMarket, genesis: bytes) -> list[bytes]:
         running.update(sha256(part).digest())
     running.update(sha256(genesis).digest())
     changes, filed = defaultdict(list), defaultdict(list)
+    amended = defaultdict(list)
+    for terms in market.amendments:
+        packed = market.policies.get(terms.policy_hash, b"").hex()
+        amended[terms.first].append((terms.grid_version, terms.hash().hex(), packed))
     for change in market.collateral:
         changes[change.interval].append(f"{change.index} {change.micro}")
     for forced in market.forced:
@@ -91,6 +95,7 @@ def fingerprints(market: PublishedMarket, genesis: bytes) -> list[bytes]:
             posted.header_hash.hex(),
             market.orders_roots.get(interval, b"").hex(),
             market.seeds.get(interval, b"").hex(),
+            amended[interval],
             repr(market.draws.get(interval)),
             changes[interval],
             filed[interval],

@@ -74,8 +74,13 @@ class Operator:
 
     def post(self, previous_hash: bytes, payload: bytes, certificate: bytes) -> int:
         """Post a header with its network certificate, as the signer that fixed the orders."""
-        sent = Header.unpack(payload).sent(previous_hash)
-        return self._send(self.contracts.ledger.functions.post(sent + certificate))
+        header, ledger = Header.unpack(payload), self.contracts.ledger.functions
+        sent = header.sent(previous_hash) + certificate
+        named = (header.policy_hash, header.shares_root, header.contracts_root)
+        opened = (ledger.policyHash, ledger.sharesRoot, ledger.contractsRoot)
+        if any(now != bytes(then().call()) for now, then in zip(named, opened, strict=True)):
+            return self._send(ledger.postAmended(sent, b"", self.chain.payer, *named))
+        return self._send(ledger.post(sent))
 
     def post_instead(
         self, previous_hash: bytes, payload: bytes, certificate: bytes, reserved: str = NOBODY

@@ -65,7 +65,10 @@ contract ClearingLedger is OrderLog {
 
     /// @notice Open a market at its genesis state.
     /// @param c The settings, see IClearingLedger.Config. `bond` and `faults` may not be deployed yet.
-    constructor(Config memory c) IntervalRing(c.bond, c.windowSeconds, c.ringSize, c.gridVersion) OrderLog(c.beacon) {
+    constructor(Config memory c)
+        IntervalRing(c.bond, c.windowSeconds, c.ringSize)
+        OrderLog(c.beacon, c.terms, c.gridVersion, Headers.hashTerms(c.policyHash, c.sharesRoot, c.contractsRoot))
+    {
         if (c.signatures == 0 || c.faults == address(0) || c.deadlineSeconds == 0) revert Ledger_BadConfig();
         registry = c.registry;
         faults = c.faults;
@@ -100,57 +103,96 @@ contract ClearingLedger is OrderLog {
     /// @inheritdoc IClearingLedger
     function post(bytes calldata sent) external {
         if (signatures != 1) revert Ledger_TooFewSignatures();
-        _post(sent, msg.sender, Entries.SEEDED);
+        _post(sent, msg.sender, Entries.SEEDED, policyHash, sharesRoot, contractsRoot, _openingTerms);
     }
 
     /// @inheritdoc IClearingLedger
     function postSigned(bytes calldata sent, bytes calldata signatures_) external {
-        _requireSigned(_post(sent, msg.sender, Entries.SEEDED), signatures_);
+        bytes32 headerHash =
+            _post(sent, msg.sender, Entries.SEEDED, policyHash, sharesRoot, contractsRoot, _openingTerms);
+        _requireSigned(headerHash, signatures_);
     }
 
     /// @inheritdoc IClearingLedger
     function postInstead(bytes calldata sent, bytes calldata signatures_, address reserved) external {
-        Status memory s = _status;
+        (Status memory s, uint256 phase) = _admitInstead(sent);
+        bytes32 headerHash = _post(sent, reserved, phase, policyHash, sharesRoot, contractsRoot, _openingTerms);
+        _requireSigned(headerHash, signatures_);
+        _settle(s, sent);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function postAmended(
+        bytes calldata sent,
+        bytes calldata signatures_,
+        address reserved,
+        bytes32 policyHash_,
+        bytes32 sharesRoot_,
+        bytes32 contractsRoot_
+    ) external {
+        bytes32 termsHash = Headers.hashTerms(policyHash_, sharesRoot_, contractsRoot_);
+        bool isReserved = reserved == msg.sender;
+        (Status memory s, uint256 phase) = isReserved ? (_status, Entries.SEEDED) : _admitInstead(sent);
+        bytes32 headerHash = _post(sent, reserved, phase, policyHash_, sharesRoot_, contractsRoot_, termsHash);
+        _requireSigned(headerHash, signatures_);
+        if (!isReserved) _settle(s, sent);
+    }
+
+    /// @dev Look the sender up: reserved or not, it may post. No seed was accepted for an interval that was open, so its
+    /// head is brought up once the header is taken.
+    function _admitInstead(bytes calldata sent) private view returns (Status memory s, uint256 phase) {
+        s = _status;
         s.operator = address(0);
         _admit(s);
         if (sent.length < Headers.SENT_LENGTH) revert Ledger_PayloadLength();
         uint32 interval = sent.sentInterval();
-        // Reserved or not, who was looked up may post.
-        uint256 phase = Entries.tagOf(_entry(interval)) & 7;
+        phase = Entries.tagOf(_entry(interval)) & 7;
         if (phase != Entries.SEEDED) phase = Entries.OPEN;
-        _requireSigned(_post(sent, reserved, phase), signatures_);
-        // No seed was accepted for an interval that was open, so its head is brought up here.
-        _moveHead(s, interval - 1);
+    }
+
+    /// @dev Keep what was looked up once the header is taken.
+    function _settle(Status memory s, bytes calldata sent) private {
+        _moveHead(s, sent.sentInterval() - 1);
         _status = s;
     }
 
-    function _post(bytes calldata sent, address reserved, uint256 phase) private returns (bytes32 headerHash) {
+    function _post(
+        bytes calldata sent,
+        address reserved,
+        uint256 phase,
+        bytes32 policyHash_,
+        bytes32 sharesRoot_,
+        bytes32 contractsRoot_,
+        bytes32 termsHash
+    ) private returns (bytes32 headerHash) {
         if (sent.length < Headers.SENT_LENGTH) revert Ledger_PayloadLength();
         uint256 interval = sent.sentInterval();
         // The digest covers the state root too: this header starts where the one before it ended. And the inputs are
         // those of an interval that has none yet, so this is the one after the head.
-        if (!_follows(sent, interval) || !_isFor(sent, interval, reserved, phase)) _refuse(sent, phase);
+        if (!_follows(sent, interval) || !_isFor(sent, interval, reserved, phase, termsHash)) _refuse(sent, phase);
         if (eager) {
             bytes calldata certificate = sent[Headers.SENT_LENGTH:];
             if (Network.check(registry, sent.sentGridVersion(), certificate) != sent.sentBusVectorHash()) {
                 revert Ledger_WrongBusVector();
             }
         }
-        headerHash = Headers.hashSent(domainHash, sent, contractsRoot, sharesRoot, policyHash);
+        headerHash = Headers.hashSent(domainHash, sent, contractsRoot_, sharesRoot_, policyHash_);
         uint256 tag = _tag(interval, Entries.POSTED);
         _keep(interval, Entries.posted(tag, interval, headerHash, sent.sentStateRoot(), uint32(block.timestamp)));
         emit HeaderPosted(uint32(interval), headerHash);
     }
 
     /// @dev Whether these are the inputs fixed for an interval that has no header.
-    function _isFor(bytes calldata sent, uint256 interval, address reserved, uint256 phase)
+    function _isFor(bytes calldata sent, uint256 interval, address reserved, uint256 phase, bytes32 termsHash)
         private
         view
         returns (bool)
     {
         uint256 tag = _tag(interval, phase);
         return _entry(interval)
-            == Entries.inputs(tag, interval, sent.sentOrdersRoot(), sent.sentSeed(), reserved, sent.sentGridVersion());
+            == Entries.inputs(
+            tag, interval, sent.sentOrdersRoot(), sent.sentSeed(), reserved, sent.sentGridVersion(), termsHash
+        );
     }
 
     /// @dev Whether the header before an interval is the one that was named, and stands.
@@ -234,7 +276,9 @@ contract ClearingLedger is OrderLog {
     /// @inheritdoc IClearingLedger
     function reopenSeed(SeedEvidence calldata a, bytes32 seed, uint32 committedAt) external {
         if (msg.sender != faults) revert Ledger_Unauthorised();
-        if (!hasInputs(a.interval, a.ordersRoot, seed, a.reserved, a.gridVersion)) revert Ledger_WrongInputs();
+        if (!hasInputs(a.interval, a.ordersRoot, seed, a.reserved, a.gridVersion, a.termsHash)) {
+            revert Ledger_WrongInputs();
+        }
         _awaitSeed(a.interval, a.ordersRoot, committedAt);
     }
 
@@ -267,12 +311,20 @@ contract ClearingLedger is OrderLog {
         _status = s;
     }
 
-    /// @dev The orders, the seed and the grid of a header that was voided stand, for whoever posts next.
+    /// @dev The orders, the seed and the terms of a header that was voided stand, for whoever posts next.
     function _open(uint256 interval, bytes calldata payload) private {
         uint256 tag = _tag(interval, Entries.OPEN);
         _keep(
             interval,
-            Entries.inputs(tag, interval, payload.ordersRoot(), payload.seed(), address(0), payload.gridVersion())
+            Entries.inputs(
+                tag,
+                interval,
+                payload.ordersRoot(),
+                payload.seed(),
+                address(0),
+                payload.gridVersion(),
+                Headers.hashTerms(payload.policyHash(), payload.sharesRoot(), payload.contractsRoot())
+            )
         );
     }
 
@@ -292,6 +344,12 @@ contract ClearingLedger is OrderLog {
     function _forget() private {
         _unreserve(head());
         _status.operator = address(0);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function beginAmendments() external {
+        if (msg.sender != terms) revert Ledger_Unauthorised();
+        _status.amended = true;
     }
 
     /// @inheritdoc IClearingLedger

@@ -16,12 +16,14 @@ abstract contract IntervalRing is IClearingLedger {
     /// @param head The newest interval with a header, or the one before it.
     /// @param ahead How far the highest head that was ever voided lies beyond it: orders up to two intervals after that
     /// one are fixed still.
+    /// @param amended Whether anything in force has changed since the deployment.
     /// @param restartedAt Time of the deployment or of the last void; the next deadline is not counted from earlier.
     /// @param frozen Whether posting has ended for good.
     struct Status {
         address operator;
         uint32 head;
         uint16 ahead;
+        bool amended;
         uint32 restartedAt;
         bool frozen;
     }
@@ -35,8 +37,6 @@ abstract contract IntervalRing is IClearingLedger {
     uint32 public immutable windowSeconds;
     /// @inheritdoc IClearingLedger
     uint32 public immutable ringSize;
-    /// @inheritdoc IClearingLedger
-    uint32 public immutable gridVersion;
 
     Status internal _status;
     uint256[MAX_RING] internal _entries;
@@ -45,14 +45,12 @@ abstract contract IntervalRing is IClearingLedger {
     /// @param bond_ The oracle bond, which may not be deployed yet.
     /// @param windowSeconds_ How long a header can be disputed.
     /// @param ringSize_ Number of slots.
-    /// @param gridVersion_ The grid in force.
-    constructor(address bond_, uint32 windowSeconds_, uint32 ringSize_, uint32 gridVersion_) {
+    constructor(address bond_, uint32 windowSeconds_, uint32 ringSize_) {
         if (ringSize_ < 4 || ringSize_ > MAX_RING || bond_ == address(0)) revert Ledger_BadConfig();
         bond = bond_;
         windowSeconds = windowSeconds_;
         ringSize = ringSize_;
-        gridVersion = gridVersion_;
-        _status = Status(address(0), 0, 0, uint32(block.timestamp), false);
+        _status = Status(address(0), 0, 0, false, uint32(block.timestamp), false);
     }
 
     /// @inheritdoc IClearingLedger

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IntervalRing} from "./IntervalRing.sol";
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
+import {IMarketTerms} from "./interfaces/IMarketTerms.sol";
 import {IOrderLog} from "./interfaces/IOrderLog.sol";
 import {Entries} from "./libraries/Entries.sol";
 
@@ -11,12 +12,24 @@ import {Entries} from "./libraries/Entries.sol";
 abstract contract OrderLog is IntervalRing {
     /// @inheritdoc IClearingLedger
     address public immutable beacon;
+    /// @inheritdoc IClearingLedger
+    address public immutable terms;
+    /// @inheritdoc IClearingLedger
+    uint32 public immutable gridVersion;
+    /// @dev Policy, shares and contracts at genesis, as one hash.
+    bytes32 internal immutable _openingTerms;
 
-    /// @notice Bind the log to what brings its seeds.
+    /// @notice Bind the log to what brings its seeds and to what says what is in force.
     /// @param beacon_ The randomness adapter, which may not be deployed yet.
-    constructor(address beacon_) {
-        if (beacon_ == address(0)) revert Ledger_BadConfig();
+    /// @param terms_ The terms, which may not be deployed yet.
+    /// @param gridVersion_ The grid at genesis.
+    /// @param openingTerms `H(policyHash ‖ sharesRoot ‖ contractsRoot)` at genesis.
+    constructor(address beacon_, address terms_, uint32 gridVersion_, bytes32 openingTerms) {
+        if (beacon_ == address(0) || terms_ == address(0)) revert Ledger_BadConfig();
         beacon = beacon_;
+        terms = terms_;
+        gridVersion = gridVersion_;
+        _openingTerms = openingTerms;
     }
 
     /// @inheritdoc IOrderLog
@@ -52,12 +65,15 @@ abstract contract OrderLog is IntervalRing {
         _requireRoom(uint256(interval) + 3);
         // Nobody is reserved for where the bond has forgotten who fixed the orders.
         uint256 tag = _tag(interval, s.operator == address(0) ? Entries.OPEN : Entries.SEEDED);
-        _keep(interval, Entries.inputs(tag, interval, bytes32(entry), seed, s.operator, gridVersion));
+        // No change can hold for an interval whose orders are fixed that was not written before they were.
+        (uint32 grid, bytes32 termsHash) =
+            s.amended ? IMarketTerms(terms).inForce(interval) : (gridVersion, _openingTerms);
+        _keep(interval, Entries.inputs(tag, interval, bytes32(entry), seed, s.operator, grid, termsHash));
         if (s.head != head_) {
             _moveHead(s, head_);
             _status = s;
         }
-        emit SeedAccepted(interval, seed, s.operator, gridVersion);
+        emit SeedAccepted(interval, seed, s.operator, grid);
     }
 
     /// @inheritdoc IOrderLog
@@ -67,15 +83,18 @@ abstract contract OrderLog is IntervalRing {
     }
 
     /// @inheritdoc IOrderLog
-    function hasInputs(uint32 interval, bytes32 ordersRoot, bytes32 seed, address reserved, uint32 gridVersion_)
-        public
-        view
-        returns (bool)
-    {
+    function hasInputs(
+        uint32 interval,
+        bytes32 ordersRoot,
+        bytes32 seed,
+        address reserved,
+        uint32 gridVersion_,
+        bytes32 termsHash
+    ) public view returns (bool) {
         uint256 entry = _entry(interval);
         uint256 tag = Entries.tagOf(entry);
         return (tag == _tag(interval, Entries.SEEDED) || tag == _tag(interval, Entries.OPEN))
-            && entry == Entries.inputs(tag, interval, ordersRoot, seed, reserved, gridVersion_);
+            && entry == Entries.inputs(tag, interval, ordersRoot, seed, reserved, gridVersion_, termsHash);
     }
 
     /// @notice Forget the seed of an interval but not its orders, which await their seed as they did before.

@@ -65,8 +65,8 @@ contract DrandTest is Market {
         return IInputFaults(address(faults));
     }
 
-    function _accepted(bytes32 root) private pure returns (SeedEvidence memory) {
-        return SeedEvidence(1, root, OPERATOR, 1);
+    function _accepted(bytes32 root) private view returns (SeedEvidence memory) {
+        return SeedEvidence(1, root, OPERATOR, 1, opening());
     }
 
     /* ------------------------------------------------ VERIFYING ---------------------------------------------- */
@@ -176,7 +176,9 @@ contract DrandTest is Market {
         _drand().submit(1, tail(_signature[0], 1));
         vm.prank(WATCHER);
         bytes32 seed = _drand().submit(1, _signature[0]);
-        assertTrue(ledger.hasInputs(1, ordersRoot(example()), seed, OPERATOR, 1), "a right seed was not taken");
+        assertTrue(
+            ledger.hasInputs(1, ordersRoot(example()), seed, OPERATOR, 1, opening()), "a right seed was not taken"
+        );
     }
 
     /* ------------------------------------------------ PROVING ------------------------------------------------ */
@@ -226,7 +228,7 @@ contract DrandTest is Market {
             vm.prank(OPERATOR);
             ledger.commitOrders(1, bytes32("other orders"));
             bytes32 seed = _draw(1, _signature[0]);
-            assertTrue(ledger.hasInputs(1, ordersRoot(example()), seed, address(0), 1), "not the same orders");
+            assertTrue(ledger.hasInputs(1, ordersRoot(example()), seed, address(0), 1, opening()), "not the same orders");
             vm.revertToState(snapshot);
         }
     }

@@ -202,7 +202,7 @@ contract LedgerTest is Market {
         bytes32 seed = beacon.reveal(1, preimages());
         Posted memory p = commitment(v, seed, ledger.gridVersion());
         Draft memory d = Draft(ledger.genesisHash(), p.header.payload, p.certificate);
-        assertTrue(ledger.hasInputs(1, ordersRoot(v), seed, address(0), 1), "open to any signer");
+        assertTrue(ledger.hasInputs(1, ordersRoot(v), seed, address(0), 1, opening()), "open to any signer");
         _refused(d, _selector(IClearingLedger.Ledger_NotReserved.selector));
         vm.prank(vm.addr(102));
         ledger.postInstead(_sent(d), "", address(0));
@@ -279,6 +279,7 @@ contract LedgerTest is Market {
             beacon: address(beacon),
             bond: address(bond),
             faults: address(faults),
+            terms: address(terms),
             policyHash: policyHash(),
             contractsRoot: 0,
             sharesRoot: 0,
@@ -376,8 +377,8 @@ contract LedgerTest is Market {
     function test_commitOrders_isFinalAlsoAfterTheSeedIsKnown() public {
         Interval memory v = example();
         bytes32 seed = fixInputs(v);
-        assertTrue(ledger.hasInputs(1, ordersRoot(v), seed, OPERATOR, 1), "both inputs are fixed");
-        assertTrue(!ledger.hasInputs(1, ordersRoot(v), bytes32(0), OPERATOR, 1), "and nothing else");
+        assertTrue(ledger.hasInputs(1, ordersRoot(v), seed, OPERATOR, 1, opening()), "both inputs are fixed");
+        assertTrue(!ledger.hasInputs(1, ordersRoot(v), bytes32(0), OPERATOR, 1, opening()), "and nothing else");
         vm.expectRevert(abi.encodeWithSelector(IOrderLog.OrderLog_AlreadyCommitted.selector, 1));
         vm.prank(OPERATOR);
         ledger.commitOrders(1, bytes32("better"));
@@ -470,7 +471,7 @@ contract LedgerTest is Market {
         vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 3));
         ledger.restoreInputs(third.header);
         _instead(third);
-        assertTrue(ledger.hasInputs(4, ordersRoot(x), seed, OPERATOR, 1), "the seed of the fourth stands");
+        assertTrue(ledger.hasInputs(4, ordersRoot(x), seed, OPERATOR, 1, opening()), "the seed of the fourth stands");
         Posted memory fourth = commitment(x, seed, ledger.gridVersion());
         fourth.header.previousHash = ledger.hashHeader(third.header);
         vm.expectRevert(IClearingLedger.Ledger_NotReserved.selector);

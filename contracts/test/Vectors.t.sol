@@ -10,6 +10,7 @@ import {Orders} from "../src/libraries/Orders.sol";
 import {Policies} from "../src/libraries/Policies.sol";
 import {Records} from "../src/libraries/Records.sol";
 import {Response} from "../src/libraries/Response.sol";
+import {Tightening} from "../src/libraries/Tightening.sol";
 import {Trees} from "../src/libraries/Trees.sol";
 import {TestBase} from "./support/Vm.sol";
 
@@ -305,5 +306,26 @@ contract VectorsTest is TestBase {
             }
         }
         assertTrue(certificate.length != 0, "there are vectors");
+    }
+
+    /* ------------------------------------------------ TIGHTENING --------------------------------------------- */
+
+    function tightens(bytes calldata old, bytes calldata next) external pure {
+        Tightening.check(old, next);
+    }
+
+    function test_tightening() public {
+        _open("tightening");
+        bytes[] memory old = _blobs("pairs.old");
+        bytes[] memory next = _blobs("pairs.new");
+        uint256[] memory expected = _uints("pairs.tightens");
+        for (uint256 i = 0; i < old.length; ++i) {
+            try this.tightens(old[i], next[i]) {
+                assertEq(expected[i], 1);
+            } catch {
+                assertEq(expected[i], 0);
+            }
+        }
+        assertTrue(old.length != 0, "there are vectors");
     }
 }

@@ -157,7 +157,7 @@ def corrections(
     """What is settled with the reserve (mechanism, section 5), participant by participant.
 
     Args:
-        policy: Of the market.
+        policy: Of the interval whose readings are settled; what the reserve may spend is the same in all.
         state: Before the interval.
         measured: Allocations of the interval whose readings are settled; None where none are.
         readings: What was measured, at most one row each.

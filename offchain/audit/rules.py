@@ -78,12 +78,11 @@ class IntervalRules:
         sold, shares = self._leaf("supply_x_wh"), ints(bundle.shares, "share_ppb")
         money = rebuild.payments(policy, self._at(prices), bids, used, sold, shares)
         self._check_readings()
-        measured, readings = before.measured, bundle.readings
-        corrected = rebuild.corrections(policy, before.state, measured, readings, money)
-        expected = self._allocation(prices, money, corrected)
+        measured, readings, by = before.measured, bundle.readings, before.measured_policy or policy
+        corrected = rebuild.corrections(by, before.state, measured, readings, money)
+        expected, leaf = self._allocation(prices, money, corrected), "allocation of participant"
         for name, rule in ALLOCATION_RULES.items():
-            found = bundle.allocation[name]
-            findings.columns(rule, "allocation of participant", name, expected[name], found)
+            findings.columns(rule, leaf, name, expected[name], bundle.allocation[name])
         scale = bundle.header.imbalance_scale_ppb
         findings.equal(Rule.RESERVE, "the imbalance scale", corrected.scale_ppb, scale)
         expected, leaf = self._state(money, corrected), "state of participant"

@@ -187,7 +187,7 @@ class Claim:
     Attributes:
         previous_hash: header hash of the interval before.
         header: the payload.
-        policy: of the market.
+        policy: of the header's policy hash.
         grid: of the header's grid version.
         depth: of the trees over registration numbers.
         known: preimages of what was committed.
@@ -321,7 +321,7 @@ def open_claim(
     Args:
         bundle: As published; nothing in it is believed but that its records hash to the roots.
         pre_state: records.STATE[N] of the interval before.
-        policy: Of the market.
+        policy: Of the header's hash.
         grid: Of the header's version.
         facts: What the chain says besides.
         measured: The interval whose readings it settles, opened likewise.

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from deploy.contracts import least_terms_delay
 from offchain.commitment.hashing import HASH_BYTES, bus_node, leaf
+from offchain.grid.tighten import tighten
 from offchain.keccak import keccak
 from offchain.policy import Policy
 from offchain.records import ALLOCATION, BUS, KIND_ALLOCATION, KIND_STATE, STATE
+from oracle.derate import GATES_AHEAD
+from oracle.terms import ENDLESS, Kind, TermsOffice, sign_message
 from tests.contracts.cost import UPDATE_RISE, Cost, written_slots
 from tests.contracts.rig import (
     DAY_S,
     DEPTH,
+    GRID_OPERATOR,
+    WINDOW_S,
     Rig,
     address,
     open_rig,
@@ -63,6 +70,10 @@ GATES: Final[dict[str, int | None]] = {
     "proof of transition, depth 20": 160_000,
     "voided with it, each later header": None,
     "voiding all that a ring can hold": 16_777_216,
+    "tighten grid ieee14": None,
+    "tighten grid ieee118": None,
+    "reveal seed, once anything has changed": None,
+    "header alone, another policy": None,
     "ERC-20 transfer": None,
     "storage write per participant": None,
 }
@@ -75,6 +86,8 @@ def measure() -> dict[str, Cost]:
     grids = {name: _bytes(vectors["grids"]["packed"][i]) for i, name in enumerate(names)}
     found = _steps(grids["ieee14"]) | _cosigned(grids["ieee14"]) | _proofs(grids["ieee14"])
     found |= _voids(grids["ieee14"])
+    found |= _amended(grids["ieee14"])
+    found["tighten grid ieee118"] = _tightened(open_rig(grids["ieee118"], eager=False))[0]
     for name in LINES:
         row = rows["label"].index(f"{name} at 1.2")
         injections = np.frombuffer(_bytes(rows["injections"][row]), dtype=">i8").tolist()
@@ -145,6 +158,42 @@ def _steps(grid: bytes) -> dict[str, Cost]:
     stored = Cost.of(receipt["gasUsed"], words, slots)
     found["storage write per participant"] = stored.each(_STORED)
     return found
+
+
+def _tightened(rig: Rig) -> tuple[Cost, int]:
+    """Halve a limit by the grid operator's signature; the gas, and the grid's version."""
+    office = TermsOffice(
+        rig.chain, *(rig.contracts[name] for name in ("ledger", "terms", "registry"))
+    )
+    before = office.grid(rig.version)
+    after = tighten(before, {0: int(before.limit_wh[0]) // 2})
+    version = office.registered(after)
+    signature = sign_message(office.tightening_message(after.hash(), ENDLESS), GRID_OPERATOR)
+    return rig.gas("terms", "tighten", version, ENDLESS, signature), version
+
+
+def _amended(grid: bytes) -> dict[str, Cost]:
+    """A tighter grid, and another policy once everybody could have left."""
+    rig = open_rig(grid, eager=False)
+    rig.lap()
+    gas, version = _tightened(rig)
+    for _ in range(GATES_AHEAD):
+        rig.post()
+    rig.version = version
+    _, used = rig.post()
+    found = {"tighten grid ieee14": gas, "reveal seed, once anything has changed": used["reveal seed"]}
+    policy = replace(Policy(), spread_ticks=10_000)
+    gate = rig.head + GATES_AHEAD + 1
+    rig.gas("terms", "announcePolicy", Policy().packed(), policy.packed(), gate)
+    for _ in range(GATES_AHEAD + 1):
+        rig.post()
+    rig.chain.wait_until(rig.chain.now() + least_terms_delay(WINDOW_S, DAY_S))
+    rig.gas("terms", "adopt", Kind.POLICY)
+    for _ in range(GATES_AHEAD):
+        rig.post()
+    for _ in range(2):
+        _, used = rig.post(policy_hash=policy.hash())
+    return found | {"header alone, another policy": used["header"]}
 
 
 def _false_line() -> tuple[tuple[object, ...], bytes]:

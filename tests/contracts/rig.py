@@ -17,7 +17,7 @@ from web3.types import Nonce, TxReceipt
 from web3.utils.address import get_create_address
 
 from deploy.chain import development_key
-from deploy.contracts import artifact
+from deploy.contracts import artifact, least_terms_delay
 from deploy.devnet import Chain, embedded
 from offchain.commitment.hashing import inner, sum_inner
 from offchain.commitment.header import Header, bus_vector_hash
@@ -34,6 +34,7 @@ WINDOW_S: Final = 3
 DAY_S: Final = 86_400
 MONEY: Final = 10**12
 _LINKS: Final = 32
+GRID_OPERATOR: Final = development_key("grid operator", 0)
 _CONTRACTS_ROOT: Final = keccak(b"contracts")
 _SHARES_ROOT: Final = keccak(b"shares")
 _GENESIS_ROOT: Final = keccak(b"genesis")
@@ -115,7 +116,11 @@ class Rig:
             **fields,
         )
         payload, sent = header.packed(), header.sent(self.previous) + certificate
-        if self.cosigner is not None:
+        named = (header.policy_hash, header.shares_root, header.contracts_root)
+        if named != (Policy().hash(), _SHARES_ROOT, _CONTRACTS_ROOT):
+            payer = self.chain.payer
+            used["header"] = self.gas("ledger", "postAmended", sent, b"", payer, *named)
+        elif self.cosigner is not None:
             hashed = header.hash(self.ask("ledger", "domainHash"), self.previous)
             signed = self._signed(self.cosigner, hashed)
             used["header"] = self.gas("ledger", "postSigned", sent, signed)
@@ -199,12 +204,12 @@ def open_rig(
     token, registry = create("TestToken"), create("GridRegistry")
     chain.transact(registry.functions.registerGrid(packed_grid))
     version = int(registry.functions.latestVersion().call())
-    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests")
+    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests", "terms")
     first = chain.nonce()
     at = {name: get_create_address(chain.payer, Nonce(first + i)) for i, name in enumerate(names)}
     roots = (Policy().hash(), _CONTRACTS_ROOT, _SHARES_ROOT, _GENESIS_ROOT, bytes(32))
     times = (window_s, DAY_S, RING)
-    config = (registry.address, at["beacon"], at["bond"], at["faults"], *roots, version)
+    config = (registry.address, at["beacon"], at["bond"], at["faults"], at["terms"], *roots, version)
     links = [keccak(b"secret")]
     for _ in range(_LINKS):
         links.append(keccak(links[-1]))
@@ -213,6 +218,7 @@ def open_rig(
     signers = [chain.payer] + ([cosigner.address] if cosigner else [])
     contracts = {
         "token": token,
+        "registry": registry,
         "ledger": create("ClearingLedger", (*config, 1 << DEPTH, *times, 1 + cosigned, eager)),
         "bond": create("OracleBond", (*stake, MONEY // 4, 1), signers),
         "beacon": create("CommitReveal", at["ledger"], [links.pop()]),
@@ -221,6 +227,14 @@ def open_rig(
         "verifier": create("NetworkVerifier", registry.address),
         "forced": create("ForcedOrders", at["ledger"], at["escrow"]),
         "requests": create("DataRequests", at["ledger"], 1, 10**9),
+        "terms": create(
+            "MarketTerms",
+            at["ledger"],
+            GRID_OPERATOR.address,
+            chain.payer,
+            chain.payer,
+            least_terms_delay(window_s, DAY_S),
+        ),
     }
     genesis = bytes(contracts["ledger"].functions.genesisHash().call())
     rig = Rig(chain, contracts, version, eager, 0, genesis, _GENESIS_ROOT, links, {}, cosigner)

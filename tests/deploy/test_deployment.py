@@ -24,8 +24,8 @@ from tests.vectors.make_drand import GENUINE
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 EXAMPLE = DEPLOY / "pilot.example.toml"
 PEOPLE = DEPLOY / "participants.example.csv"
-TRANSACTIONS = 15
-"""Of the example: ten contracts, the grid, three for the bond, one for the participants."""
+TRANSACTIONS = 16
+"""Of the example: eleven contracts, the grid, three for the bond, one for the participants."""
 
 
 class ProcessEndedError(Exception):
@@ -363,3 +363,32 @@ def test_a_bad_configuration_is_one_line_and_changes_nothing(
     assert err.startswith("clearwatt: error: config: cannot read")
     assert len(err.splitlines()) == 1
     assert not out.exists()
+
+
+def test_vacant_places_are_kept_and_taken_later(tmp_path: Path) -> None:
+    """Who is vacant has a contract and a state, and nobody in the escrow until the registrar admits somebody."""
+    rows = PEOPLE.read_text().splitlines()
+    rows[3] = "vacant," + rows[3].partition(",")[2]
+    (tmp_path / PEOPLE.name).write_text("\n".join(rows) + "\n")
+    (tmp_path / "pilot.toml").write_text(EXAMPLE.read_text())
+    pilot = read_pilot(tmp_path / "pilot.toml")
+    with devnet.embedded() as chain:
+        deployment = deploy_pilot(chain, pilot, tmp_path / "d.json")
+        escrow = deployment.escrow
+        owners = [int(escrow.functions.ownerOf(i).call(), 16) for i in range(len(pilot.owners))]
+        assert [owner == 0 for owner in owners] == [i == 2 for i in range(len(owners))]
+        joiner = development_key("joiner", 0).address
+        chain.transact(escrow.functions.register(joiner, 2, 0))
+        assert escrow.functions.ownerOf(2).call() == joiner
+    genesis = read_genesis((tmp_path / "d.genesis.bundle").read_bytes())
+    assert not any(bytes(genesis.contracts["owner"][2]))
+    assert genesis.state["rate_wh"][2] > 0
+
+
+def test_the_reserve_is_not_vacant(tmp_path: Path) -> None:
+    rows = PEOPLE.read_text().splitlines()
+    rows[1] = "vacant," + rows[1].partition(",")[2]
+    (tmp_path / PEOPLE.name).write_text("\n".join(rows) + "\n")
+    (tmp_path / "pilot.toml").write_text(EXAMPLE.read_text())
+    with pytest.raises(InputError, match="owner: 'vacant' is not an address"):
+        read_pilot(tmp_path / "pilot.toml")

@@ -33,9 +33,14 @@ abstract contract InputFaults is Court, IInputFaults {
     function seedAhead(SeedEvidence calldata accepted, uint64 round, bytes calldata signature) external {
         IDrandBeacon beacon = IDrandBeacon(ledger.beacon());
         bytes32 seed_ = beacon.seedOf(accepted.interval, round, signature);
-        if (!ledger.hasInputs(accepted.interval, accepted.ordersRoot, seed_, accepted.reserved, accepted.gridVersion)) {
-            revert Fault_NotCommitted();
-        }
+        if (!ledger.hasInputs(
+                accepted.interval,
+                accepted.ordersRoot,
+                seed_,
+                accepted.reserved,
+                accepted.gridVersion,
+                accepted.termsHash
+            )) revert Fault_NotCommitted();
         if (beacon.isSigned(round, signature)) revert Fault_NotProven();
         emit FaultProven(accepted.interval, msg.sig, msg.sender);
         ledger.reopenSeed(accepted, seed_, beacon.committedAtOf(round));

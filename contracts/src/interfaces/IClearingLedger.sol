@@ -14,6 +14,7 @@ interface IClearingLedger is IOrderLog {
     /// @param beacon The randomness adapter.
     /// @param bond The oracle bond, which knows the signers.
     /// @param faults The only contract that may void.
+    /// @param terms What is in force in each interval, once anything has changed.
     /// @param policyHash Hash of the packed policy.
     /// @param contractsRoot Root of the contracts tree at genesis.
     /// @param sharesRoot Root of the shares tree.
@@ -32,6 +33,7 @@ interface IClearingLedger is IOrderLog {
         address beacon;
         address bond;
         address faults;
+        address terms;
         bytes32 policyHash;
         bytes32 contractsRoot;
         bytes32 sharesRoot;
@@ -70,7 +72,7 @@ interface IClearingLedger is IOrderLog {
     error Ledger_WrongInterval(uint32 expected);
     /// @notice Thrown when the hash given is not that of the header before.
     error Ledger_WrongPrevious();
-    /// @notice Thrown when orders root, seed and grid version are not those fixed for the interval.
+    /// @notice Thrown when orders root, seed, grid, policy, shares and contracts are not those fixed for the interval.
     error Ledger_WrongInputs();
     /// @notice Thrown when the certificate does not give the committed bus vector.
     error Ledger_WrongBusVector();
@@ -115,6 +117,23 @@ interface IClearingLedger is IOrderLog {
     /// @param reserved Whom the interval was reserved for when its seed was accepted; address 0 after a void.
     function postInstead(bytes calldata sent, bytes calldata signatures, address reserved) external;
 
+    /// @notice Post the header of the next interval where policy, shares or contracts are not those of the genesis any
+    /// more; a changed grid alone needs no other call. As the signer it is reserved for, or as any bonded one.
+    /// @param sent What is sent of it, and the network certificate.
+    /// @param signatures As of postSigned; empty where one signer suffices.
+    /// @param reserved The sender, or as of postInstead.
+    /// @param policyHash Hash of the policy in force.
+    /// @param sharesRoot Root of the shares in force.
+    /// @param contractsRoot Root of the contracts in force.
+    function postAmended(
+        bytes calldata sent,
+        bytes calldata signatures,
+        address reserved,
+        bytes32 policyHash,
+        bytes32 sharesRoot,
+        bytes32 contractsRoot
+    ) external;
+
     /// @notice Void a header and all after it (fault proofs only, never a final one). Its orders and seed stand again,
     /// for any signer, unless the fault is in the orders, which are then opened.
     /// @param header The first header to void.
@@ -148,6 +167,9 @@ interface IClearingLedger is IOrderLog {
     /// @param signer The signer.
     /// @param admitted Whether it is one now.
     function setSigner(address signer, bool admitted) external;
+
+    /// @notice Ask the terms from now on what is in force (terms only).
+    function beginAmendments() external;
 
     /// @notice Freeze the ledger after a missed deadline. Headers in their window still become final.
     function freeze() external;
@@ -186,7 +208,10 @@ interface IClearingLedger is IOrderLog {
     /// @param interval An interval that the ring still holds.
     function postedAt(uint32 interval) external view returns (uint32);
 
-    /// @notice The grid version in force.
+    /// @notice What is in force in each interval, once anything has changed.
+    function terms() external view returns (address);
+
+    /// @notice The grid version at genesis.
     function gridVersion() external view returns (uint32);
 
     /// @notice The signer that fixed orders last, address 0 if it must be looked up anew.
@@ -204,13 +229,13 @@ interface IClearingLedger is IOrderLog {
     /// @notice Hash of the market's settings.
     function marketId() external view returns (bytes32);
 
-    /// @notice Hash of the packed policy.
+    /// @notice Hash of the packed policy at genesis.
     function policyHash() external view returns (bytes32);
 
-    /// @notice Root of the contracts tree.
+    /// @notice Root of the contracts tree at genesis.
     function contractsRoot() external view returns (bytes32);
 
-    /// @notice Root of the shares tree.
+    /// @notice Root of the shares tree at genesis.
     function sharesRoot() external view returns (bytes32);
 
     /// @notice Depth of the trees over registration numbers.

@@ -14,7 +14,7 @@ interface IOrderLog {
     /// @param interval The interval.
     /// @param seed The seed.
     /// @param reserved The signer that may post it without being looked up; address 0 if there is none.
-    /// @param gridVersion The grid in force.
+    /// @param gridVersion The grid in force for the interval.
     event SeedAccepted(uint32 indexed interval, bytes32 seed, address reserved, uint32 gridVersion);
     /// @notice Emitted when a fault of the orders opens their commitment again.
     /// @param interval The interval.
@@ -57,10 +57,15 @@ interface IOrderLog {
     /// @param ordersRoot Root of its orders tree.
     /// @param seed Its seed.
     /// @param reserved Who may post it without being looked up; address 0 after a void.
-    /// @param gridVersion The grid in force.
+    /// @param gridVersion The grid in force for the interval.
+    /// @param termsHash `H(policyHash ‖ sharesRoot ‖ contractsRoot)` of what is in force for it.
     /// @return True if all were fixed to these values.
-    function hasInputs(uint32 interval, bytes32 ordersRoot, bytes32 seed, address reserved, uint32 gridVersion)
-        external
-        view
-        returns (bool);
+    function hasInputs(
+        uint32 interval,
+        bytes32 ordersRoot,
+        bytes32 seed,
+        address reserved,
+        uint32 gridVersion,
+        bytes32 termsHash
+    ) external view returns (bool);
 }

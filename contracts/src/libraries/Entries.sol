@@ -67,6 +67,7 @@ library Entries {
     /// @param seed Its seed.
     /// @param reserved The signer that may post without being looked up.
     /// @param gridVersion The grid in force.
+    /// @param termsHash Hash of policy, shares and contracts in force.
     /// @return entry The entry.
     function inputs(
         uint256 tag_,
@@ -74,14 +75,17 @@ library Entries {
         bytes32 ordersRoot,
         bytes32 seed,
         address reserved,
-        uint256 gridVersion
+        uint256 gridVersion,
+        bytes32 termsHash
     ) internal pure returns (uint256 entry) {
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(0, or(shl(40, shr(40, ordersRoot)), interval))
             mstore(0x20, seed)
             mstore(0x40, or(shl(96, reserved), gridVersion))
-            entry := or(shl(40, shr(40, keccak256(0, 0x60))), shl(32, tag_))
+            mstore(0x60, termsHash)
+            entry := or(shl(40, shr(40, keccak256(0, 0x80))), shl(32, tag_))
+            mstore(0x60, 0)
             mstore(0x40, free)
         }
     }

@@ -6,7 +6,7 @@ pragma solidity 0.8.37;
 ///
 /// What is sent of a header to be posted leaves out what the ledger knows: `previous hash ‖ payload[0:132] ‖
 /// payload[164:228] ‖ payload[292:384] ‖ payload[392:400] ‖ payload[408:436]`. Contracts root, shares root and policy
-/// are the market's, dispatched is served, and the debit sum is the credit sum.
+/// are those in force, dispatched is served, and the debit sum is the credit sum.
 library Headers {
     uint256 internal constant LENGTH = 436;
     uint256 internal constant SENT_LENGTH = 356;
@@ -149,6 +149,26 @@ library Headers {
 
     function sentSeed(bytes calldata sent) internal pure returns (bytes32) {
         return _word(sent, 232);
+    }
+
+    /// @notice Hash of what is in force beside the grid.
+    /// @param policyHash_ Hash of the policy.
+    /// @param sharesRoot_ Root of the shares.
+    /// @param contractsRoot_ Root of the contracts.
+    /// @return termsHash `H(policyHash ‖ sharesRoot ‖ contractsRoot)`.
+    function hashTerms(bytes32 policyHash_, bytes32 sharesRoot_, bytes32 contractsRoot_)
+        internal
+        pure
+        returns (bytes32 termsHash)
+    {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(0, policyHash_)
+            mstore(0x20, sharesRoot_)
+            mstore(0x40, contractsRoot_)
+            termsHash := keccak256(0, 0x60)
+            mstore(0x40, free)
+        }
     }
 
     /// @notice Hash of a header that is sent, completed by what the ledger knows.

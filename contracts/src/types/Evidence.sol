@@ -75,11 +75,13 @@ struct BusEvidence {
 /// @param ordersRoot Root of its orders.
 /// @param reserved Whom it was reserved for, as announced with the seed; address 0 where it is open to any signer.
 /// @param gridVersion The grid in force, as announced with the seed.
+/// @param termsHash `H(policyHash ‖ sharesRoot ‖ contractsRoot)` of what is in force.
 struct SeedEvidence {
     uint32 interval;
     bytes32 ordersRoot;
     address reserved;
     uint32 gridVersion;
+    bytes32 termsHash;
 }
 
 /// @notice One node of a committed tree, or the bus vector, as something to ask for.

@@ -65,8 +65,8 @@ contract Handler is Market {
         if (fallen.payload.length != 0) {
             try ledger.restoreInputs(fallen) {} catch {} // solhint-disable-line no-empty-blocks
         }
-        return ledger.hasInputs(v.number, ordersRoot(v), seed, OPERATOR, 1)
-            || ledger.hasInputs(v.number, ordersRoot(v), seed, address(0), 1);
+        return ledger.hasInputs(v.number, ordersRoot(v), seed, OPERATOR, 1, opening())
+            || ledger.hasInputs(v.number, ordersRoot(v), seed, address(0), 1, opening());
     }
 
     /// @dev The header of each interval that was voided last.
@@ -80,7 +80,8 @@ contract Handler is Market {
         assembly ("memory-safe") {
             root := mload(add(payload, 36))
         }
-        address reserved = ledger.hasInputs(interval, root, _seed[interval], OPERATOR, 1) ? OPERATOR : address(0);
+        address reserved =
+            ledger.hasInputs(interval, root, _seed[interval], OPERATOR, 1, opening()) ? OPERATOR : address(0);
         vm.prank(OPERATOR);
         ledger.postInstead(sentOf(p), "", reserved);
     }

@@ -6,6 +6,7 @@ import {DataRequests} from "../../src/DataRequests.sol";
 import {FaultProofs} from "../../src/FaultProofs.sol";
 import {ForcedOrders} from "../../src/ForcedOrders.sol";
 import {GridRegistry} from "../../src/GridRegistry.sol";
+import {MarketTerms} from "../../src/MarketTerms.sol";
 import {NetworkVerifier} from "../../src/NetworkVerifier.sol";
 import {OracleBond} from "../../src/OracleBond.sol";
 import {SettlementEscrow} from "../../src/SettlementEscrow.sol";
@@ -36,6 +37,11 @@ abstract contract Market is Example {
     uint32 internal constant ANSWER = 900;
     uint64 internal constant GAS_PRICE = 1 gwei;
 
+    /// @dev Just longer than three headers, the window and a deadline.
+    uint256 internal constant TERMS_DELAY = 4 * DEADLINE + WINDOW + 1;
+    uint256 internal constant GRID_KEY = 201;
+    uint256 internal constant MARKET_KEY = 202;
+
     address internal constant OPERATOR = address(0x0123);
     address internal constant TREASURER = address(0x0456);
     address internal constant RELIEF = address(0x0789);
@@ -51,6 +57,7 @@ abstract contract Market is Example {
     NetworkVerifier internal verifier;
     ForcedOrders internal forced;
     DataRequests internal requests;
+    MarketTerms internal terms;
 
     bytes32[] internal chainA;
     bytes32[] internal chainB;
@@ -74,6 +81,7 @@ abstract contract Market is Example {
             beacon: beaconAt,
             bond: bondAt,
             faults: faultsAt,
+            terms: vm.computeCreateAddress(address(this), nonce + 8),
             policyHash: policyHash(),
             contractsRoot: contractsRoot(genesis),
             sharesRoot: sharesRoot(genesis),
@@ -109,6 +117,13 @@ abstract contract Market is Example {
         forced = ForcedOrders(create("ForcedOrders", abi.encode(address(ledger), escrowAt)));
         requests = DataRequests(create("DataRequests", abi.encode(address(ledger), ANSWER, GAS_PRICE)));
         assertEq(address(requests), requestsAt);
+        terms = MarketTerms(
+            create(
+                "MarketTerms",
+                abi.encode(address(ledger), vm.addr(GRID_KEY), vm.addr(MARKET_KEY), address(this), TERMS_DELAY)
+            )
+        );
+        assertEq(address(terms), ledger.terms());
         assertEq(address(bond), bondAt);
         assertEq(address(faults), faultsAt);
         assertEq(address(beacon), beaconAt);
@@ -173,12 +188,29 @@ abstract contract Market is Example {
 
     /// @dev Everything up to a posted header; returns it as evidence.
     function postInterval(Interval memory v) internal returns (Posted memory posted) {
-        bytes32 seed = fixInputs(v);
-        posted = commitment(v, seed, ledger.gridVersion());
-        posted.header.previousHash = ledger.head() == 0 ? ledger.genesisHash() : lastHash;
+        (uint32 version,) = terms.inForce(ledger.head() + 1);
+        posted = postWith(v, version);
+    }
+
+    /// @dev The same on a grid of the test's choice.
+    function postWith(Interval memory v, uint32 version) internal returns (Posted memory posted) {
+        posted = ready(v, version);
         vm.prank(OPERATOR);
         ledger.post(sentOf(posted));
         lastHash = ledger.hashHeader(posted.header);
+    }
+
+    /// @dev Everything up to a header that is yet to be posted.
+    function ready(Interval memory v, uint32 version) internal returns (Posted memory posted) {
+        bytes32 seed = fixInputs(v);
+        posted = commitment(v, seed, version);
+        posted.header.previousHash = ledger.head() == 0 ? ledger.genesisHash() : lastHash;
+    }
+
+    /// @dev Policy, shares and contracts at genesis.
+    function opening() internal view returns (bytes32) {
+        Interval memory v = example();
+        return keccak256(abi.encodePacked(policyHash(), sharesRoot(v), contractsRoot(v)));
     }
 
     function sentOf(Posted memory p) internal pure returns (bytes memory) {

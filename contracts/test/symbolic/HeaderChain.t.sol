@@ -39,6 +39,7 @@ contract HeaderChainSymbolic is Built {
             beacon: me,
             bond: me,
             faults: me,
+            terms: address(1),
             policyHash: POLICY,
             contractsRoot: CONTRACTS,
             sharesRoot: SHARES,
