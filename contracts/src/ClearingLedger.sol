@@ -138,8 +138,8 @@ contract ClearingLedger is OrderLog {
         if (!isReserved) _settle(s, sent);
     }
 
-    /// @dev Look the sender up: reserved or not, it may post. No seed was accepted for an interval that was open, so its
-    /// head is brought up once the header is taken.
+    /// @dev Look the sender up: reserved or not, it may post. No seed was accepted for an interval that was open, so
+    /// its head is brought up once the header is taken.
     function _admitInstead(bytes calldata sent) private view returns (Status memory s, uint256 phase) {
         s = _status;
         s.operator = address(0);

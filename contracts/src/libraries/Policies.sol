@@ -70,8 +70,8 @@ library Policies {
         p.meterOperator = address(uint160(Records.number(packed, 74, 20)));
     }
 
-    /// @notice Check that a policy may follow another: what states and settled intervals rest on stays, and every number
-    /// keeps within the promises of docs/mechanism.md; `offchain/policy.py` is the same in Python.
+    /// @notice Check that a policy may follow another: what states and settled intervals rest on stays, and every
+    /// number keeps within the promises of docs/mechanism.md; `offchain/policy.py` is the same in Python.
     /// @param before The packed policy in force.
     /// @param next The packed policy to take its place; reverts with the offset of the field that will not do.
     function requireSuccessor(bytes calldata before, bytes calldata next) internal pure {

@@ -18,7 +18,8 @@ import {Grids} from "./Grids.sol";
 library Tightening {
     /// @notice Thrown when buses, unit of angles or the tree of layers differ.
     error Tightening_OtherShape();
-    /// @notice Thrown when a line is not, in this order, one of the grid in force with its ends, susceptance and margin.
+    /// @notice Thrown when a line is not, in this order, one of the grid in force with its ends, susceptance and
+    /// margin.
     /// @param line The line of the new grid.
     error Tightening_OtherLine(uint256 line);
     /// @notice Thrown when a limit is above that of the grid in force.
@@ -32,7 +33,8 @@ library Tightening {
     error Tightening_ClosesLoop(uint256 line);
     /// @notice Thrown when an angle box is not the shortest path from the one reference of its island.
     error Tightening_WrongAngles();
-    /// @notice Thrown when the tolerance of prices does not follow from the grid, or is above that of the grid in force.
+    /// @notice Thrown when the tolerance of prices does not follow from the grid, or is above that of the grid in
+    /// force.
     error Tightening_WrongTolerance();
     /// @notice Thrown when an import limit is not the sum of the limits of the lines that cross the layer's boundary.
     /// @param layer The layer.
@@ -79,16 +81,20 @@ library Tightening {
         for (uint256 i = 0; i < count; ++i) {
             uint256 line = _line(next, i);
             while (row < before && (_line(old, row) ^ line) & _IDENTITY != 0) {
-                removed[gone++] = row++;
+                removed[gone] = row;
+                ++gone;
+                ++row;
             }
             if (row == before) revert Tightening_OtherLine(i);
             uint256 limit = _limit(line);
-            if (limit > _limit(_line(old, row++))) revert Tightening_LimitRaised(i);
+            if (limit > _limit(_line(old, row))) revert Tightening_LimitRaised(i);
+            ++row;
             if (limit <= (line >> 32) & type(uint64).max) revert Tightening_NoRoom(i);
             if (_unite(root, line)) --islands;
         }
-        while (row < before) {
-            removed[gone++] = row++;
+        for (; row < before; ++row) {
+            removed[gone] = row;
+            ++gone;
         }
         uint256 kept = islands;
         for (uint256 i = 0; i < gone; ++i) {
@@ -116,8 +122,8 @@ library Tightening {
         return bus;
     }
 
-    /// @dev Along each line boxes differ by at most its largest angle, and every box but 0 is reached by one: so each is
-    /// the length of a shortest path from a 0. With as many zeros as islands, each island has one.
+    /// @dev Along each line boxes differ by at most its largest angle, and every box but 0 is reached by one: so each
+    /// is the length of a shortest path from a 0. With as many zeros as islands, each island has one.
     function _checkBoxes(bytes memory next, uint256 islands) private pure {
         uint256 buses = _number(next, 0, 2);
         uint256 lines = _number(next, 2, 2);
@@ -180,8 +186,8 @@ library Tightening {
         }
     }
 
-    /// @dev Limits of the lines that cross the boundary of each subtree, numbered as in a heap: 1 is the whole tree, the
-    /// children of k are 2 k and 2 k + 1.
+    /// @dev Limits of the lines that cross the boundary of each subtree, numbered as in a heap: 1 is the whole tree,
+    /// the children of k are 2 k and 2 k + 1.
     function _crossing(bytes memory next, uint256 positions, uint256 depth)
         private
         pure
