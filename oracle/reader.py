@@ -244,9 +244,7 @@ class _History:
             del self.headers[interval - 1 :], self.places[interval - 1 :]
         else:
             header_hash = bytes(arguments["headerHash"])
-            self.headers.append(
-                _posted(ledger, self.domain_hash, self.terms, header_hash, data)
-            )
+            self.headers.append(_posted(ledger, self.domain_hash, self.terms, header_hash, data))
             self.places.append(_place(log))
 
     def readable(self) -> tuple[tuple[PostedHeader, ...], dict[int, str]]:

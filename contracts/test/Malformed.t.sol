@@ -223,7 +223,7 @@ contract MalformedTest is Market {
         Records.Sums memory sums = Build.add(leafSums(v.allocations[B]), leafSums(v.allocations[C]));
         e.parent.preimage = _opened(Build.leaf(2, left), Build.leaf(2, right), sums, salt);
         e.parent.lower = tail(a.lower, 64);
-        e.parent.bus = a.bus;
+        e.parent.bus = Build.bus(v.buses[2]);
         e.parent.position = a.position;
         e.parent.upper = a.upper;
         e.left = left;
@@ -276,7 +276,12 @@ contract MalformedTest is Market {
         HeaderEvidence memory h = postInterval(v).header;
         AllocationEvidence memory a = allocationEvidence(v, B);
         NodeEvidence memory node = NodeEvidence(
-            bytes.concat(hex"0002", Build.allocation(v.allocations[B])), a.slot, a.lower, a.bus, a.position, a.upper
+            bytes.concat(hex"0002", Build.allocation(v.allocations[B])),
+            a.slot,
+            a.lower,
+            Build.bus(v.buses[2]),
+            a.position,
+            a.upper
         );
         vm.expectRevert(_MALFORMED);
         faults.allocationForm(h, node);

@@ -23,8 +23,8 @@ interface IClearingLedger is IOrderLog {
     /// @param participants How many registration numbers the trees have room for.
     /// @param windowSeconds How long a header can be disputed.
     /// @param deadlineSeconds How long after a header the next one may come before anyone may freeze the ledger.
-    /// @param ringSize Number of slots, 4 to 1,280; more than twice the window in intervals, and more than the window and
-    /// the meter lag together.
+    /// @param ringSize Number of slots, 4 to 1,280; more than twice the window in intervals, and more than the window
+    /// and the meter lag together.
     /// @param signatures How many signers each header needs, the sender included.
     /// @param eager Whether each header brings its network certificate.
     struct Config {
@@ -129,8 +129,8 @@ interface IClearingLedger is IOrderLog {
     /// @return interval Its interval; reverts if the ledger does not hold it.
     function voidSeed(HeaderEvidence calldata header, uint32 committedAt) external returns (uint32 interval);
 
-    /// @notice Forget a wrong seed with which no header was made yet (fault proofs only). The orders stand and await the
-    /// seed that they awaited before.
+    /// @notice Forget a wrong seed with which no header was made yet (fault proofs only). The orders stand and await
+    /// the seed that they awaited before.
     /// @param accepted What was fixed of the interval then.
     /// @param seed The seed that was accepted for it.
     /// @param committedAt A time of the orders that asks for the same seed again.
