@@ -208,7 +208,9 @@ def read_pilot(path: Path) -> Pilot:
 
     window = ledger.integer("window_seconds", _LEAST_WINDOW, _U32)
     deadline = ledger.integer("deadline_seconds", 1, _U32)
-    least_ring = max(_LEAST_RING, 2 * -(-window // policy.interval_s) + 1)
+    open_intervals = -(-window // policy.interval_s)
+    # A reading is settled against a header that must still be kept while that can be disputed.
+    least_ring = max(_LEAST_RING, 2 * open_intervals + 1, open_intervals + policy.meter_lag + 4)
     penalty = bond.integer("penalty_micro", 1, _U64)
     least_delay = 2 * (window + deadline)
     least_wait = least_terms_delay(window, deadline)
@@ -240,7 +242,7 @@ def read_pilot(path: Path) -> Pilot:
         "answer_seconds": ledger.integer("answer_seconds", 1, window // 3, max(1, window // 4)),
         "least_gas_price_wei": ledger.integer("least_gas_price_wei", 1, _U64, _GWEI),
         "outflow_cap_micro": escrow.integer("outflow_cap_micro", 1, _U64, minimum),
-        "outflow_stake_micro": escrow.integer("outflow_stake_micro", 1, _U64, 1),
+        "outflow_stake_micro": escrow.integer("outflow_stake_micro", 1, _U64, penalty),
     }
     listed = market.text("participants")
     source = wires.text("source")

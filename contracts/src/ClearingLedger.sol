@@ -279,6 +279,7 @@ contract ClearingLedger is OrderLog {
         if (!hasInputs(a.interval, a.ordersRoot, seed, a.reserved, a.gridVersion, a.termsHash)) {
             revert Ledger_WrongInputs();
         }
+        _status.operator = address(0);
         _awaitSeed(a.interval, a.ordersRoot, committedAt);
     }
 

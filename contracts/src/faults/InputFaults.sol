@@ -76,6 +76,10 @@ abstract contract InputFaults is Court, IInputFaults {
     /// @inheritdoc IInputFaults
     function withheld(HeaderEvidence calldata header, Question calldata question) external {
         if (question.headerHash != ledger.hashHeader(header)) revert Fault_NotCommitted();
-        _convictFor(header, requests.overdue(question));
+        // The same header may be posted again after a void; only who was asked since then has not answered.
+        uint256 postedAt = ledger.postedAt(ledger.requireHeader(header));
+        if (requests.answerBy(question) < postedAt + requests.answerSeconds()) revert Fault_NotProven();
+        // Orders that nobody can show cannot be cleared by anybody else either.
+        _convictFor(header, requests.overdue(question), question.kind == Records.KIND_ORDER);
     }
 }
