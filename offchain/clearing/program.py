@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from offchain.clearing import fallback, interior, tree
+from offchain.clearing import fallback, interior, rational, tree
 from offchain.clearing.certificate import Certificate, Ramps, check_network
 from offchain.clearing.network import Network
 from offchain.clearing.polish import polish
@@ -32,12 +32,20 @@ _OVERLOAD_WH = 1e-3
 _ATTEMPTS = ((1e-8, 512), (1e-11, 1 << 40))
 #: How often the set of full lines may be put right.
 _MAX_REVISIONS = 12
+#: Prices are int64, and two of them are subtracted.
+_LARGEST_PRICE = (1 << 63) - 1
+#: Where exact arithmetic is worth the wait.
+_MOST_BUSES, _MOST_ORDERS = 150, 2_000
 #: Ticks that round to nothing.
 _NO_PRICE = 1e-9
 
 
 class ClearingError(ClearwattError):
     """No engine produced a clearing that the checker accepts."""
+
+
+class PriceRangeError(ClearingError):
+    """The best allocation has prices beyond what a certificate can carry."""
 
 
 class _UnsettledError(ClearingError):
@@ -53,8 +61,8 @@ class SolveReport:
     """How a clearing was found.
 
     Attributes:
-        engine: "tree" on a grid without loops, "interior-point" on any other; where that fails "clarabel", or
-            "newton" from no start at all.
+        engine: "tree" on a grid without loops, "interior-point" on any other; where that fails "clarabel",
+            "newton" from no start at all, or "fractions" in exact arithmetic.
         iterations: steps of the engine.
         binding_lines: the lines with a price, ascending.
         residual: the left side of the certificate's gap bound.
@@ -142,6 +150,8 @@ class Clearer:
                 return self._certify(ramps, table, solution)
             except ClearingError as error:
                 refused = error
+        if self.grid.n_bus <= _MOST_BUSES and len(ramps) <= _MOST_ORDERS:
+            return self._certify(ramps, table, self._in_fractions(table))
         raise refused
 
     def _engines(self, table: Table) -> Iterator[Callable[[], _Solution]]:
@@ -169,6 +179,24 @@ class Clearer:
         if found is None:
             raise ClearingError("clearing: several prices would do on the tree")
         return _Solution("tree", found.iterations, found.price, found.mu, found.energy)
+
+    def _in_fractions(self, table: Table) -> _Solution:
+        """The optimum in exact arithmetic, rounded once; the rule for lines full by coincidence as in `_settle`."""
+        found = rational.solve(self._network, table, self._network.capacity)
+        if found.by_chance:
+            found = rational.solve(self._network, table, self._network.parted_capacity)
+        largest = max(map(abs, (*found.price, *found.mu)), default=0)
+        if largest > _LARGEST_PRICE:
+            raise PriceRangeError(
+                f"clearing: the optimum has a price of {float(largest) / 2**PRICE_FRACTION_BITS:.2g} ticks, more than "
+                "a certificate can carry; a full line lies in a loop with lines many times as strong: merge the buses "
+                "these join, or widen its limit"
+            )
+        price = np.array(found.price, dtype=np.int64)
+        mu = np.array(found.mu, dtype=np.int64)
+        energy = np.array(found.energy, dtype=np.int64)
+        self._network.level(table, np.flatnonzero(mu), price)
+        return _Solution("fractions", found.iterations, price, mu, energy)
 
     def distribution_factors(self, lines: tuple[int, ...]) -> FloatArray:
         """What a Wh more at each bus, taken from its island's first, adds to lines; float64[w, n]."""
