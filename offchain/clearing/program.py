@@ -15,6 +15,7 @@ from offchain.clearing.network import Network
 from offchain.clearing.polish import polish
 from offchain.clearing.ramps import check_brackets, validate
 from offchain.clearing.rounding import bus_injections, round_allocation
+from offchain.clearing.self_check import SelfCheck, inside_brackets
 from offchain.clearing.table import Table, table_of
 from offchain.errors import ClearwattError
 from offchain.grid.model import Grid
@@ -118,6 +119,7 @@ class Clearer:
         self.grid = grid
         self._network = Network(grid)
         self._tree = tree.tree_of(self._network)
+        self._check = SelfCheck(grid, self._network.island)
 
     def clear(self, ramps: Ramps) -> Clearing:
         """Clear one interval.
@@ -212,30 +214,48 @@ class Clearer:
         x_wh = np.empty_like(rounded)
         x_wh[table.row] = rounded
         injection = bus_injections(table.group_start, rounded)
+        theta = self._network.whole_angles(injection)
         certificate = Certificate(
-            theta=tuple(self._network.whole_angles(injection).tolist()),
+            theta=tuple(theta.tolist()),
             pi=tuple(solution.price.tolist()),
             mu=tuple(
                 (line, int(solution.mu[line])) for line in np.flatnonzero(solution.mu).tolist()
             ),
         )
-        check = check_network(self.grid, certificate)
-        violations = list(check.violations)
-        if check.injection_wh != tuple(injection.tolist()):
-            violations.append("balance: the angles give other injections than the allocations")
-        if len(outside := check_brackets(ramps, x_wh, solution.price)):
-            violations.append(f"bracket: rows {outside[:5].tolist()}")
-        if violations:
-            raise ClearingError(f"clearing: {violations[0]} ({len(violations)} in all)")
+        orders = (table.start, table.supply, table.q, table.bottom, table.width)
+        residual = self._check.residual(theta, solution.price, solution.mu, injection)
+        if residual is None or not inside_brackets(orders, solution.price, rounded):
+            residual = self._judge(ramps, x_wh, injection, certificate)
         binding = tuple(line for line, _ in certificate.mu)
         report = SolveReport(
             solution.engine,
             solution.iterations,
             binding,
-            check.residual_sum,
+            residual,
             int(self.grid.eps_grid),
         )
         return Clearing(x_wh, injection, certificate, report)
+
+    def _judge(
+        self, ramps: Ramps, x_wh: Int64Array, injection: Int64Array, certificate: Certificate
+    ) -> int:
+        """Ask the checker itself.
+
+        Returns:
+            The left side of the gap bound.
+
+        Raises:
+            ClearingError: a rule is broken.
+        """
+        check = check_network(self.grid, certificate)
+        violations = list(check.violations)
+        if check.injection_wh != tuple(injection.tolist()):
+            violations.append("balance: the angles give other injections than the allocations")
+        if len(outside := check_brackets(ramps, x_wh, certificate.pi)):
+            violations.append(f"bracket: rows {outside[:5].tolist()}")
+        if violations:
+            raise ClearingError(f"clearing: {violations[0]} ({len(violations)} in all)")
+        return check.residual_sum
 
     def _settle(self, table: Table, start: interior.Approximation, engine: str) -> _Solution:
         """Polish, adding lines until none is too full.
