@@ -33,10 +33,10 @@ _OVERLOAD_WH = 1e-3
 _ATTEMPTS = ((1e-8, 512), (1e-11, 1 << 40))
 #: How often the set of full lines may be put right.
 _MAX_REVISIONS = 12
-#: Prices are int64, and two of them are subtracted.
+#: Prices are int64.
 _LARGEST_PRICE = (1 << 63) - 1
 #: Where exact arithmetic is worth the wait.
-_MOST_BUSES, _MOST_ORDERS = 150, 2_000
+_MOST_BUSES, _MOST_ORDERS = 30, 2_000
 #: Ticks that round to nothing.
 _NO_PRICE = 1e-9
 
