@@ -66,10 +66,8 @@ def changed(
                 line = int(rng.choice(list(mu)))
                 mu[line] = -mu[line] if rng.random() < 0.5 else mu[line] + by
     priced = tuple(sorted((line, price) for line, price in mu.items() if price))
-    ends = (-(2**63), 2**63 - 1)
-    moved = Certificate(
-        *(tuple(int(np.clip(v, *ends)) for v in column) for column in (theta, pi)), priced
-    )
+    theta, pi = ([int(np.clip(v, -(2**63), 2**63 - 1)) for v in column] for column in (theta, pi))
+    moved = Certificate(tuple(theta), tuple(pi), priced)
     return moved, tuple(injection)
 
 
