@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UV := $(VENV)/uv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-node demo drill page test mutants lint format contracts coverage slither halmos brownie gas lock clean
+.PHONY: help setup setup-node demo drill page test mutants lint format contracts coverage slither halmos brownie gas lock bench clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ lock: $(VENV)/uv/.installed ## Resolve every dependency anew and write the lock 
 	@! grep -n '://' requirements*.lock || { echo 'a lock file names a host' >&2; exit 1; }
 	@! grep -n '"resolved"' contracts/package-lock.json $(WEB)/package-lock.json || { echo 'package-lock.json names a host' >&2; exit 1; }
 
+bench: setup $(VENV)/.bench ## Install what clearing is compared with, and compare (a minute)
+	@$(BIN)/clearwatt bench clearing --quick $(ARGS)
+
 clean: ## Remove everything that was made, and nothing that was written
 	rm -rf $(VENV) .venv-assurance .venv-brownie $(NODE_MODULES) $(WEB)/node_modules contracts/out contracts/cache .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info build dist
 	find offchain deploy oracle tests -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -117,6 +120,10 @@ $(VENV)/bin/python:
 $(VENV)/.installed: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --require-hashes --requirement requirements-dev.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.installed
+	$(PIP) install --require-hashes --requirement requirements-bench.lock
 	@touch $@
 
 $(VENV)/uv/.installed: | $(VENV)/bin/python

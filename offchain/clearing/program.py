@@ -9,12 +9,13 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from offchain.clearing import fallback, interior, tree
+from offchain.clearing import fallback, interior, rational, tree
 from offchain.clearing.certificate import Certificate, Ramps, check_network
 from offchain.clearing.network import Network
 from offchain.clearing.polish import polish
 from offchain.clearing.ramps import check_brackets, validate
 from offchain.clearing.rounding import bus_injections, round_allocation
+from offchain.clearing.self_check import SelfCheck, inside_brackets
 from offchain.clearing.table import Table, table_of
 from offchain.errors import ClearwattError
 from offchain.grid.model import Grid
@@ -32,12 +33,20 @@ _OVERLOAD_WH = 1e-3
 _ATTEMPTS = ((1e-8, 512), (1e-11, 1 << 40))
 #: How often the set of full lines may be put right.
 _MAX_REVISIONS = 12
+#: Prices are int64.
+_LARGEST_PRICE = (1 << 63) - 1
+#: Where exact arithmetic is worth the wait.
+_MOST_BUSES, _MOST_ORDERS = 30, 2_000
 #: Ticks that round to nothing.
 _NO_PRICE = 1e-9
 
 
 class ClearingError(ClearwattError):
     """No engine produced a clearing that the checker accepts."""
+
+
+class PriceRangeError(ClearingError):
+    """The best allocation has prices beyond what a certificate can carry."""
 
 
 class _UnsettledError(ClearingError):
@@ -53,8 +62,8 @@ class SolveReport:
     """How a clearing was found.
 
     Attributes:
-        engine: "tree" on a grid without loops, "interior-point" on any other; where that fails "clarabel", or
-            "newton" from no start at all.
+        engine: "tree" on a grid without loops, "interior-point" on any other; where that fails "clarabel",
+            "newton" from no start at all, or "fractions" in exact arithmetic.
         iterations: steps of the engine.
         binding_lines: the lines with a price, ascending.
         residual: the left side of the certificate's gap bound.
@@ -110,6 +119,7 @@ class Clearer:
         self.grid = grid
         self._network = Network(grid)
         self._tree = tree.tree_of(self._network)
+        self._check = SelfCheck(grid, self._network.island)
 
     def clear(self, ramps: Ramps) -> Clearing:
         """Clear one interval.
@@ -142,6 +152,8 @@ class Clearer:
                 return self._certify(ramps, table, solution)
             except ClearingError as error:
                 refused = error
+        if self.grid.n_bus <= _MOST_BUSES and len(ramps) <= _MOST_ORDERS:
+            return self._certify(ramps, table, self._in_fractions(table))
         raise refused
 
     def _engines(self, table: Table) -> Iterator[Callable[[], _Solution]]:
@@ -170,6 +182,24 @@ class Clearer:
             raise ClearingError("clearing: several prices would do on the tree")
         return _Solution("tree", found.iterations, found.price, found.mu, found.energy)
 
+    def _in_fractions(self, table: Table) -> _Solution:
+        """The optimum in exact arithmetic, rounded once; the rule for lines full by coincidence as in `_settle`."""
+        found = rational.solve(self._network, table, self._network.capacity)
+        if found.by_chance:
+            found = rational.solve(self._network, table, self._network.parted_capacity)
+        largest = max(map(abs, (*found.price, *found.mu)), default=0)
+        if largest > _LARGEST_PRICE:
+            raise PriceRangeError(
+                f"clearing: the optimum has a price of {float(largest) / 2**PRICE_FRACTION_BITS:.2g} ticks, more than "
+                "a certificate can carry; a full line lies in a loop with lines many times as strong: merge the buses "
+                "these join, or widen its limit"
+            )
+        price = np.array(found.price, dtype=np.int64)
+        mu = np.array(found.mu, dtype=np.int64)
+        energy = np.array(found.energy, dtype=np.int64)
+        self._network.level(table, np.flatnonzero(mu), price)
+        return _Solution("fractions", found.iterations, price, mu, energy)
+
     def distribution_factors(self, lines: tuple[int, ...]) -> FloatArray:
         """What a Wh more at each bus, taken from its island's first, adds to lines; float64[w, n]."""
         return self._network.rows(list(lines))
@@ -184,30 +214,48 @@ class Clearer:
         x_wh = np.empty_like(rounded)
         x_wh[table.row] = rounded
         injection = bus_injections(table.group_start, rounded)
+        theta = self._network.whole_angles(injection)
         certificate = Certificate(
-            theta=tuple(self._network.whole_angles(injection).tolist()),
+            theta=tuple(theta.tolist()),
             pi=tuple(solution.price.tolist()),
             mu=tuple(
                 (line, int(solution.mu[line])) for line in np.flatnonzero(solution.mu).tolist()
             ),
         )
-        check = check_network(self.grid, certificate)
-        violations = list(check.violations)
-        if check.injection_wh != tuple(injection.tolist()):
-            violations.append("balance: the angles give other injections than the allocations")
-        if len(outside := check_brackets(ramps, x_wh, solution.price)):
-            violations.append(f"bracket: rows {outside[:5].tolist()}")
-        if violations:
-            raise ClearingError(f"clearing: {violations[0]} ({len(violations)} in all)")
+        orders = (table.start, table.supply, table.q, table.bottom, table.width)
+        residual = self._check.residual(theta, solution.price, solution.mu, injection)
+        if residual is None or not inside_brackets(orders, solution.price, rounded):
+            residual = self._judge(ramps, x_wh, injection, certificate)
         binding = tuple(line for line, _ in certificate.mu)
         report = SolveReport(
             solution.engine,
             solution.iterations,
             binding,
-            check.residual_sum,
+            residual,
             int(self.grid.eps_grid),
         )
         return Clearing(x_wh, injection, certificate, report)
+
+    def _judge(
+        self, ramps: Ramps, x_wh: Int64Array, injection: Int64Array, certificate: Certificate
+    ) -> int:
+        """Ask the checker itself.
+
+        Returns:
+            The left side of the gap bound.
+
+        Raises:
+            ClearingError: a rule is broken.
+        """
+        check = check_network(self.grid, certificate)
+        violations = list(check.violations)
+        if check.injection_wh != tuple(injection.tolist()):
+            violations.append("balance: the angles give other injections than the allocations")
+        if len(outside := check_brackets(ramps, x_wh, certificate.pi)):
+            violations.append(f"bracket: rows {outside[:5].tolist()}")
+        if violations:
+            raise ClearingError(f"clearing: {violations[0]} ({len(violations)} in all)")
+        return check.residual_sum
 
     def _settle(self, table: Table, start: interior.Approximation, engine: str) -> _Solution:
         """Polish, adding lines until none is too full.

@@ -147,6 +147,9 @@ def round_allocation(
     for group in range(n_group):
         first = group_start[group]
         last = group_start[group + 1]
+        # Most groups of a large grid have nobody; calls cost more than they do.
+        if first == last:
+            continue
         if not round_members(fine, first, last, group_total[group], scratch, out):
             return out, False
     return out, True

@@ -151,7 +151,7 @@ def merge_stiff_lines(raw: RawNetwork) -> RawNetwork:
     for line in stiff:
         if line.start != line.end:
             ends = f"{raw.buses[line.start].name} and {raw.buses[line.end].name}"
-            text = f"{line.name}: no impedance to speak of, {ends} are one bus"
+            text = f"{line.name}: no reactance to speak of, {ends} are one bus"
             if math.isfinite(line.limit_mw):
                 text += f"; its limit of {line.limit_mw:g} MW is lost"
             notes.append(Note("merged", text))

@@ -19,6 +19,7 @@ from offchain.clearing.program import Clearer, Clearing
 from offchain.errors import InputError
 from offchain.grid.case import CaseGrid
 from offchain.grid.load import load_grid
+from oracle.clearing_hashing import Hashing, hash_all
 from oracle.clearing_peers import PEERS, per_bus, seconds_per_interval
 from oracle.clearing_workload import Workload
 
@@ -87,6 +88,7 @@ class Report:
         chain_intervals: Fair Play intervals run one after the other on IEEE-118.
         chain_seconds: their clearings, certified.
         peers: other tools.
+        hashing: of all trees of an interval of IEEE-118, which no clearing above contains.
     """
 
     cases: list[Row] = field(default_factory=list)
@@ -94,6 +96,7 @@ class Report:
     chain_intervals: int = 0
     chain_seconds: float = 0.0
     peers: list[Peer] = field(default_factory=list)
+    hashing: Hashing | None = None
 
 
 @click.command("clearing")
@@ -150,6 +153,9 @@ def measure(quick: bool, seed: int, progress: Progress) -> Report:
         work = Workload(ieee, participants, STRESS, SUPPLY, seed)
         intervals = max(3, (30 if quick else 100) // (participants // 1_000))
         report.growth.append(_drawn(work, ieee, "ieee118", participants, intervals))
+    now("hashing")
+    hash_all(ieee, 10)
+    report.hashing = hash_all(ieee, 100_000 if quick else 1_000_000)
     return report
 
 
@@ -264,8 +270,14 @@ def _print(report: Report) -> None:
     each = 1000 * report.chain_seconds / report.chain_intervals
     click.echo(
         f"{report.chain_intervals:,} chained intervals cleared and certified in "
-        f"{report.chain_seconds:.1f} s ({each:.2f} ms each)\n"
+        f"{report.chain_seconds:.1f} s ({each:.2f} ms each)"
     )
+    if report.hashing is not None:
+        click.echo(
+            f"all trees of {report.hashing.participants:,} participants hashed in "
+            f"{report.hashing.seconds:.1f} s besides"
+        )
+    click.echo()
     table = Table(box=None, pad_edge=False, title="other tools on ieee118")
     table.add_column("tool")
     for heading in ("orders", "ms", "ours, ms", "ratio"):

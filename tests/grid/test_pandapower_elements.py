@@ -222,7 +222,7 @@ def test_lines_without_impedance_are_merged_or_refused(net: Net) -> None:
     pp.create_load(net, 5, p_mw=1.0)
     case = assemble(read_net(net, "made"), Options())
     (text,) = notes(case, "merged")
-    assert text.startswith("line 4 (ring 3 - next door): no impedance to speak of")
+    assert text.startswith("line 4 (ring 3 - next door): no reactance to speak of")
     assert "its limit of 10.3923 MW is lost" in text
     assert case.load_wh.sum() / case.wh_per_mw == pytest.approx(15)
 
