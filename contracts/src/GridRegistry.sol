@@ -40,18 +40,18 @@ contract GridRegistry is IGridRegistry {
 
     /// @inheritdoc IGridRegistry
     function registerPages(bytes32 expectedHash, uint32[] calldata pages) external returns (uint32 version) {
-        (address[] memory at, uint256 length) = _find(pages);
-        version = _number(Pages.writeIndex(at));
+        (address[] memory found, uint256 length) = _find(pages);
+        version = _number(Pages.writeIndex(found));
         // Checked as every reader will read it.
         bytes32 hash = _register(version, Pages.read(address(this), version, 0, length));
         if (hash != expectedHash) revert GridRegistry_OtherGrid(hash);
     }
 
     /// @dev Where pages lie, and how long the data are that run over them.
-    function _find(uint32[] calldata pages) private view returns (address[] memory at, uint256 length) {
+    function _find(uint32[] calldata pages) private view returns (address[] memory found, uint256 length) {
         uint256 count = pages.length;
         if (count == 0 || count > Pages.INDEX_CAPACITY) revert GridRegistry_PageCount();
-        at = new address[](count);
+        found = new address[](count);
         for (uint256 i = 0; i < count; ++i) {
             uint32 number = pages[i];
             // Numbers beyond the nonces there have been are not located: three bytes of them might name a page.
@@ -60,7 +60,7 @@ contract GridRegistry is IGridRegistry {
             if (Pages.mark(page_) != Pages.DATA) revert GridRegistry_UnknownPage(number);
             uint256 size = page_.code.length - 1;
             if (i + 1 < count && size != Pages.CAPACITY) revert GridRegistry_PageLength();
-            at[i] = page_;
+            found[i] = page_;
             length += size;
         }
     }

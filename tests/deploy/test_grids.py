@@ -114,7 +114,7 @@ def test_whoever_writes_in_between_changes_nothing(
     chain: Chain, registry: Contract, case: CaseGrid
 ) -> None:
     other = development_key("somebody", 1)
-    chain.transfer(other.address, 10**18)
+    chain.transfer(other.address, 10**20)
     packed, small = case.grid.packed(), load_grid("ieee14").grid.packed()
 
     def told(step: str, gas: int) -> None:
