@@ -15,6 +15,7 @@ from web3.types import Nonce
 from web3.utils.address import get_create_address
 
 from deploy.chain import Chain, ChainError
+from deploy.grids import register_grid
 from offchain.errors import ClearwattError
 from offchain.randomness.drand import Network, evm_key
 
@@ -298,7 +299,7 @@ class _Site:
                 )
             token = self._chain.web3.eth.contract(settings.token, abi=artifact("TestToken").abi)
         registry = self._alone("registry")
-        version = self._register_grid(registry)
+        version = register_grid(self._chain, registry, settings.packed_grid, self._took)
         self._plan_group()
         arguments = self._arguments(token.address, registry.address, version)
         group = {name: self._create(name, *arguments[name]) for name in GROUP}
@@ -409,16 +410,6 @@ class _Site:
             raise ChainError("deployment: the payer's account was used meanwhile; deploy again")
         self._took(name, gas)
         return contract
-
-    def _register_grid(self, registry: Contract) -> int:
-        """The version of the grid, registered if it is not."""
-        grid, version = self._settings.packed_grid, registry.functions.latestVersion().call()
-        if version and bytes(registry.functions.packedGrid(version).call()) == grid:
-            self._journal.done("grid", 0)
-        else:
-            self._call("grid", registry.functions.registerGrid(grid))
-            version = registry.functions.latestVersion().call()
-        return int(version)
 
     def _pay_bond(self, token: Contract, bond: Contract) -> None:
         """Fill the bond up to its minimum."""

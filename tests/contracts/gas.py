@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from web3.contract import Contract
 
-from deploy.contracts import least_terms_delay
+from deploy.contracts import artifact, least_terms_delay
+from deploy.devnet import embedded
+from deploy.grids import register_grid
+from offchain.clearing.program import Clearer
 from offchain.commitment.hashing import HASH_BYTES, bus_node, leaf
+from offchain.grid.load import load_grid
 from offchain.grid.tighten import tighten
 from offchain.keccak import keccak
 from offchain.policy import Policy
 from offchain.records import ALLOCATION, BUS, KIND_ALLOCATION, KIND_STATE, STATE
 from oracle.derate import GATES_AHEAD
 from oracle.terms import ENDLESS, Kind, TermsOffice, sign_message
-from tests.contracts.cost import UPDATE_RISE, Cost, written_slots
+from tests.contracts.cost import UPDATE_RISE, Cost, noted_costs, written_slots
 from tests.contracts.rig import (
     DAY_S,
     DEPTH,
@@ -35,10 +40,15 @@ from tests.contracts.rig import (
     record,
     sum_tree,
 )
+from tests.vectors.make_clearing import orders
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SNAPSHOT: Final = ROOT / "contracts" / "snapshots" / "gas.json"
 LINES: Final = {"ieee14": 20, "ieee57": 80, "ieee118": 186}
+#: Networks whose grids do not fit one transaction.
+LARGE: Final = {"case1354": "case1354pegase", "case2869": "case2869pegase"}
+#: What a transaction may use (EIP-7825).
+CAP: Final = 16_777_216
 #: Intervals of a month of half-hours, for the cost of one claim per month.
 MONTH: Final = 1_488
 _BUS_DEPTH: Final = 14
@@ -59,6 +69,11 @@ GATES: Final[dict[str, int | None]] = {
     "header + certificate ieee57": 115_000,
     "header + certificate ieee118": 210_000,
     "certificate per line ieee118": 950,
+    "certificate case1354": CAP,
+    "certificate case2869": CAP,
+    "page of a large grid": CAP,
+    "grid of pages case1354": CAP,
+    "grid of pages case2869": CAP,
     "register": None,
     "deposit": None,
     "first claim, depth 20": None,
@@ -69,7 +84,7 @@ GATES: Final[dict[str, int | None]] = {
     "first proof of transition, depth 20": None,
     "proof of transition, depth 20": 160_000,
     "voided with it, each later header": None,
-    "voiding all that a ring can hold": 16_777_216,
+    "voiding all that a ring can hold": CAP,
     "tighten grid ieee14": None,
     "tighten grid ieee118": None,
     "reveal seed, once anything has changed": None,
@@ -98,7 +113,37 @@ def measure() -> dict[str, Cost]:
         found[f"header + certificate {name}"] = used["header"]
     extra = found["header + certificate ieee118"].less(found["header alone"])
     found["certificate per line ieee118"] = extra.each(LINES["ieee118"])
+    found |= _large()
     return {name: found[name] for name in GATES}
+
+
+def _large() -> dict[str, Cost]:
+    """Networks of thousands of buses: registered page by page, then a certificate in one call.
+
+    Honest certificates of the largest load of the vectors, cleared here: they would be long in a file.
+    """
+    found = {}
+    with embedded() as chain:
+
+        def create(name: str, *arguments: object) -> Contract:
+            compiled = artifact(name)
+            return chain.deploy(name, compiled.abi, compiled.bytecode, *arguments)[0]
+
+        registry = create("GridRegistry")
+        verifier = create("NetworkVerifier", registry.address)
+        for short, name in LARGE.items():
+            case = load_grid(name)
+            stations = [(g.bus, g.p_max_wh) for g in case.generators if g.p_max_wh > 0]
+            ramps = orders(name, case.load_wh * 1.2, stations)
+            certificate = Clearer(case.grid).clear(ramps).certificate.packed()
+            with noted_costs(chain) as costs:
+                version = register_grid(chain, registry, case.grid.packed())
+                chain.transact(verifier.functions.check(version, certificate))
+            *pages, whole, checked = costs
+            found[f"certificate {short}"] = checked
+            found[f"grid of pages {short}"] = whole
+            found["page of a large grid"] = max(pages)
+    return found
 
 
 def _bytes(text: str) -> bytes:
@@ -244,7 +289,8 @@ def _table(found: dict[str, Cost]) -> str:
         shown = "-" if gate is None else f"{gate:,}"
         rows.append(f"{name:36}{shown:>12}{now:>12,}{later:>12,}{mark}")
     rows += [
-        "* Glamsterdam as announced: a new slot 110,000, an update 12,100, 64 for each byte of calldata at least",
+        "* Glamsterdam as announced: a new slot 110,000, an update 12,100, 64 for each byte of calldata at least,",
+        "  code 1,530 a byte, metered apart from what a transaction may use",
         "",
         f"{'per participant and interval':36}{'this':>12}{'storage':>12}{'transfers':>12}",
     ]

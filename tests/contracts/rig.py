@@ -19,6 +19,7 @@ from web3.utils.address import get_create_address
 from deploy.chain import development_key
 from deploy.contracts import artifact, least_terms_delay
 from deploy.devnet import Chain, embedded
+from deploy.grids import register_grid
 from offchain.commitment.hashing import inner, sum_inner
 from offchain.commitment.header import Header, bus_vector_hash
 from offchain.keccak import keccak
@@ -202,8 +203,7 @@ def open_rig(
         return chain.deploy(name, compiled.abi, compiled.bytecode, *arguments)[0]
 
     token, registry = create("TestToken"), create("GridRegistry")
-    chain.transact(registry.functions.registerGrid(packed_grid))
-    version = int(registry.functions.latestVersion().call())
+    version = register_grid(chain, registry, packed_grid)
     names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests", "terms")
     first = chain.nonce()
     at = {name: get_create_address(chain.payer, Nonce(first + i)) for i, name in enumerate(names)}

@@ -102,17 +102,14 @@ library Network {
         returns (Workspace memory w)
     {
         address page = Pages.locate(registry, version);
-        uint256 head;
-        uint256 tolerance;
-        assembly ("memory-safe") {
-            // buses u16 ‖ lines u16 ‖ shift u8 ‖ margin_slack u8 ‖ eps_grid u256
-            extcodecopy(page, 0, 1, GRID_HEAD)
-            head := mload(0)
-            tolerance := mload(6)
+        (uint256 head, uint256 tolerance) = _head(page);
+        if (head >> 248 == Pages.INDEX) {
+            page = Pages.entry(page, 0);
+            (head, tolerance) = _head(page);
         }
-        w.buses = head >> 240;
-        w.lines = (head >> 224) & 0xffff;
-        w.shift = (head >> 216) & 0xff;
+        w.buses = (head >> 232) & 0xffff;
+        w.lines = (head >> 216) & 0xffff;
+        w.shift = (head >> 208) & 0xff;
         w.tolerance = tolerance;
         if (w.buses == 0) revert Network_UnknownGrid();
         uint256 pairs = 16 * w.buses;
@@ -143,6 +140,16 @@ library Network {
             assembly ("memory-safe") {
                 extcodecopy(page, free, add(GRID_HEAD, 1), gridBytes)
             }
+        }
+    }
+
+    /// @dev The start of a page, zeros where there is none: `mark u8 ‖ buses u16 ‖ lines u16 ‖ shift u8 ‖ margin_slack u8`
+    /// from the top of the first word, then the tolerance.
+    function _head(address page) private view returns (uint256 head, uint256 tolerance) {
+        assembly ("memory-safe") {
+            extcodecopy(page, 0, 0, add(GRID_HEAD, 1))
+            head := mload(0)
+            tolerance := mload(7)
         }
     }
 
