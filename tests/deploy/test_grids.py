@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +12,10 @@ from web3.contract import Contract
 
 from deploy.chain import Chain, ChainError, development_key
 from deploy.contracts import artifact
+from deploy.deployment import rehearse
 from deploy.devnet import embedded
 from deploy.grids import PAGE_BYTES, register_grid
+from deploy.pilot import read_pilot
 from offchain.clearing.certificate import check_network
 from offchain.clearing.program import Clearer
 from offchain.commitment.header import bus_vector_hash
@@ -19,6 +23,7 @@ from offchain.grid.case import CaseGrid
 from offchain.grid.load import load_grid
 from tests.vectors.make_clearing import orders
 
+EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "pilot.example.toml"
 CAP = 16_777_216
 """Gas that a transaction may use."""
 PAGES = 4
@@ -142,3 +147,11 @@ def test_pages_of_no_grid_are_refused_by_name(
     with pytest.raises(ChainError, match="GridRegistry_MalformedGrid"):
         register_grid(chain, registry, case.grid.packed() + b"\0")
     assert registry.functions.latestVersion().call() == 0
+
+
+def test_a_rehearsal_counts_every_page(case: CaseGrid) -> None:
+    pilot = replace(read_pilot(EXAMPLE), grid=case.grid)
+    steps = rehearse(pilot, development_key("payer", 0).address)
+    of_grid = [step for step in steps if step.startswith("grid")]
+    assert of_grid == [f"grid page {i} of {PAGES}" for i in range(1, PAGES + 1)] + ["grid"]
+    assert all(0 < steps[step] < CAP for step in of_grid)

@@ -143,8 +143,8 @@ library Network {
         }
     }
 
-    /// @dev The start of a page, zeros where there is none: `mark u8 ‖ buses u16 ‖ lines u16 ‖ shift u8 ‖ margin_slack u8`
-    /// from the top of the first word, then the tolerance.
+    /// @dev The start of a page, zeros where there is none: `mark u8 ‖ buses u16 ‖ lines u16 ‖ shift u8 ‖
+    /// margin_slack u8` from the top of the first word, then the tolerance.
     function _head(address page) private view returns (uint256 head, uint256 tolerance) {
         assembly ("memory-safe") {
             extcodecopy(page, 0, 0, add(GRID_HEAD, 1))

@@ -3,8 +3,8 @@ pragma solidity 0.8.37;
 
 /// @title Data kept as contract code
 /// @notice A page is a contract whose code is one STOP byte and then data. Pages of one writer are found by its
-/// creation nonce (EIP-161: a contract's first creation has nonce 1), so nothing about them needs storage. Data run over
-/// the pages from a nonce on, or, where an index lies at that nonce, over the pages that it names. An index is a
+/// creation nonce (EIP-161: a contract's first creation has nonce 1), so nothing about them needs storage. Data run
+/// over the pages from a nonce on, or, where an index lies at that nonce, over the pages that it names. An index is a
 /// contract whose code is one INVALID byte and then the addresses of pages, a word each.
 library Pages {
     /// @notice Data bytes of a full page: the code size limit of EIP-170 less the STOP byte.
