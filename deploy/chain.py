@@ -36,9 +36,9 @@ _DEVNET_MAX_FEE = 100 * _GWEI
 _RECEIPT_PATIENCE_S = 180
 _POLL_S = 1.0
 _LOG_RANGE = 2_000
+_ASKED_AT_ONCE = 8
 _FORK_BLOCKS = 64
 """Deeper than a fork of the chain goes."""
-_ASKED_AT_ONCE = 8
 _LONGEST_REASON = 300
 
 

@@ -15,12 +15,26 @@ from web3.types import Nonce
 from web3.utils.address import get_create_address
 
 from deploy.chain import Chain, ChainError
+from deploy.grids import register_grid
 from offchain.errors import ClearwattError
 from offchain.randomness.drand import Network, evm_key
 
+MAX_RING: Final = 1_280
+"""The most headers that a ledger keeps."""
+
 ARTIFACTS: Final = Path(__file__).resolve().parent / "artifacts"
 
-GROUP: Final = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests")
+GROUP: Final = (
+    "ledger",
+    "bond",
+    "beacon",
+    "faults",
+    "escrow",
+    "verifier",
+    "forced",
+    "requests",
+    "terms",
+)
 """The contracts that name each other, in the order of their creation: the others ask the ledger how deep trees are."""
 
 CONTRACTS: Final = {
@@ -34,6 +48,7 @@ CONTRACTS: Final = {
     "verifier": "NetworkVerifier",
     "forced": "ForcedOrders",
     "requests": "DataRequests",
+    "terms": "MarketTerms",
 }
 """The artefact of each contract of a market; of the beacon, the adapter that is used where nothing else is said."""
 
@@ -130,7 +145,7 @@ class MarketSettings:
         relief: Who receives what a slashed bond leaves over for the harmed.
         window_seconds: How long a header can be disputed.
         deadline_seconds: How late the next header may be before anyone may freeze the ledger.
-        ring_size: Number of headers kept.
+        ring_size: Number of headers kept, at most `MAX_RING`.
         bond_micro: The operator's bond.
         penalty_micro: What one proven fault costs; half of it is burned.
         reward_micro: What the prover receives of it; None for a quarter.
@@ -139,7 +154,10 @@ class MarketSettings:
         signatures: How many of them each header needs.
         eager: Whether each header brings its network certificate.
         treasurer: Who may announce changes of the bond; None for the payer.
-        registrar: Who admits participants; None for the payer.
+        registrar: Who admits participants and announces contracts; None for the payer.
+        grid_operator: Who announces and tightens grids; None for the payer.
+        market_operator: Who announces policies and shares; None for the payer.
+        terms_delay_seconds: How long these announcements wait; None for the least that lets everybody leave before.
         token: The currency; None to deploy one that anyone can mint.
         randomness: The adapter, a name in `BEACONS`.
         drand: Its rounds, where that is drand.
@@ -170,6 +188,9 @@ class MarketSettings:
     eager: bool = True
     treasurer: ChecksumAddress | None = None
     registrar: ChecksumAddress | None = None
+    grid_operator: ChecksumAddress | None = None
+    market_operator: ChecksumAddress | None = None
+    terms_delay_seconds: int | None = None
     token: ChecksumAddress | None = None
     randomness: str = "commit-reveal"
     drand: DrandSettings | None = None
@@ -194,6 +215,7 @@ class Deployment:
         verifier: NetworkVerifier.
         forced: ForcedOrders.
         requests: DataRequests.
+        terms: MarketTerms.
         grid_version: Version of the first grid.
         gas: What it took, all transactions together.
     """
@@ -208,6 +230,7 @@ class Deployment:
     verifier: Contract
     forced: Contract
     requests: Contract
+    terms: Contract
     grid_version: int
     gas: int
 
@@ -276,7 +299,7 @@ class _Site:
                 )
             token = self._chain.web3.eth.contract(settings.token, abi=artifact("TestToken").abi)
         registry = self._alone("registry")
-        version = self._register_grid(registry)
+        version = register_grid(self._chain, registry, settings.packed_grid, self._took)
         self._plan_group()
         arguments = self._arguments(token.address, registry.address, version)
         group = {name: self._create(name, *arguments[name]) for name in GROUP}
@@ -305,6 +328,7 @@ class _Site:
             at["beacon"],
             at["bond"],
             at["faults"],
+            at["terms"],
             s.policy_hash,
             s.contracts_root,
             s.shares_root,
@@ -330,6 +354,13 @@ class _Site:
             "verifier": (registry,),
             "forced": (at["ledger"], at["escrow"]),
             "requests": (at["ledger"], patience, s.least_gas_price_wei),
+            "terms": (
+                at["ledger"],
+                s.grid_operator or payer,
+                s.market_operator or payer,
+                s.registrar or payer,
+                s.terms_delay_seconds or least_terms_delay(s.window_seconds, s.deadline_seconds),
+            ),
         }
 
     def _beacon_arguments(self) -> tuple[object, ...]:
@@ -380,16 +411,6 @@ class _Site:
         self._took(name, gas)
         return contract
 
-    def _register_grid(self, registry: Contract) -> int:
-        """The version of the grid, registered if it is not."""
-        grid, version = self._settings.packed_grid, registry.functions.latestVersion().call()
-        if version and bytes(registry.functions.packedGrid(version).call()) == grid:
-            self._journal.done("grid", 0)
-        else:
-            self._call("grid", registry.functions.registerGrid(grid))
-            version = registry.functions.latestVersion().call()
-        return int(version)
-
     def _pay_bond(self, token: Contract, bond: Contract) -> None:
         """Fill the bond up to its minimum."""
         payer, lacking = (
@@ -417,6 +438,14 @@ class _Site:
     def _took(self, step: str, gas: int) -> None:
         self._gas += gas
         self._journal.done(step, gas)
+
+
+def least_terms_delay(window_seconds: int, deadline_seconds: int) -> int:
+    """The shortest delay of announced terms, in seconds: longer than a withdrawal, the window and a posting deadline.
+
+    A withdrawal is released by the third header at most after its announcement.
+    """
+    return 4 * deadline_seconds + window_seconds + 1
 
 
 def has_code_of(web3: Web3, name: str, address: ChecksumAddress) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +23,7 @@ from deploy.contracts import (
     has_code_of,
 )
 from deploy.devnet import embedded
-from deploy.pilot import Pilot
+from deploy.pilot import VACANT, Pilot
 from offchain.errors import InputError
 from offchain.keccak import keccak
 
@@ -230,8 +230,7 @@ def _register(chain: Chain, deployment: Deployment, pilot: Pilot, told: Told) ->
     escrow, spent = deployment.escrow, 0
     if pilot.registrar not in (None, chain.payer):
         return 0
-    for first in range(0, len(pilot.owners), REGISTER_AT_ONCE):
-        owners = pilot.owners[first : first + REGISTER_AT_ONCE]
+    for first, owners in _batches(pilot.owners):
         step = f"participants {first} to {first + len(owners) - 1}"
         if int(escrow.functions.ownerOf(first).call(), 16):
             told(step, 0)
@@ -241,6 +240,20 @@ def _register(chain: Chain, deployment: Deployment, pilot: Pilot, told: Told) ->
         told(step, gas)
         spent += gas
     return spent
+
+
+def _batches(
+    owners: tuple[ChecksumAddress, ...],
+) -> Iterator[tuple[int, tuple[ChecksumAddress, ...]]]:
+    """Runs of owners with their first registration number; vacant places are left out."""
+    first = 0
+    while first < len(owners):
+        last = first
+        while last < len(owners) and last < first + REGISTER_AT_ONCE and owners[last] != VACANT:
+            last += 1
+        if last > first:
+            yield first, owners[first:last]
+        first = max(last, first + 1)
 
 
 def _check_payer(chain: Chain) -> None:

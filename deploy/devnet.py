@@ -121,10 +121,14 @@ def anvil_binary() -> Path:
     return Path(on_path)
 
 
-def anvil() -> Chain:
-    """Start Foundry's anvil on a free port of this machine; `close` ends it."""
+def anvil(hardfork: str = "prague") -> Chain:
+    """Start Foundry's anvil on a free port of this machine; `close` ends it.
+
+    Args:
+        hardfork: The rules of its chain.
+    """
     process = subprocess.Popen(
-        [str(anvil_binary()), "--port", "0", "--hardfork", "prague", "--order", "fifo"],
+        [str(anvil_binary()), "--port", "0", "--hardfork", hardfork, "--order", "fifo"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

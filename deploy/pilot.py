@@ -16,7 +16,13 @@ import numpy as np
 from eth_typing import ChecksumAddress
 from web3 import Web3
 
-from deploy.contracts import BEACONS, DrandSettings, MarketSettings
+from deploy.contracts import (
+    BEACONS,
+    MAX_RING,
+    DrandSettings,
+    MarketSettings,
+    least_terms_delay,
+)
 from offchain.errors import InputError
 from offchain.grid.model import Grid
 from offchain.market import Genesis, genesis, register
@@ -38,6 +44,11 @@ COLUMNS: Final = (
 )
 """Of the participants' CSV, one row per registration number; row 0 is the community reserve."""
 
+VACANT: Final = Web3.to_checksum_address(bytes(20))
+"""Owner of a place that is kept for somebody who joins later; `vacant` in the CSV, and not for the reserve."""
+
+_VACANT_WORD: Final = "vacant"
+_RESERVE_LINE: Final = 2
 _U32: Final = 2**32 - 1
 _U64: Final = 2**64 - 1
 _GWEI: Final = 10**9
@@ -70,7 +81,10 @@ class Pilot:
         delay_seconds: How long announced changes of the bond wait.
         relief: Who receives what the prover does not.
         treasurer: Who may announce such changes; None for the payer.
-        registrar: Who admits participants; None for the payer.
+        registrar: Who admits participants and announces contracts; None for the payer.
+        grid_operator: Who announces and tightens grids; None for the payer.
+        market_operator: Who announces policies and shares; None for the payer.
+        terms_delay_seconds: How long these announcements wait.
         token: The currency; None for a test currency that anyone can mint.
         answer_seconds: How long a question about data waits for its answer.
         least_gas_price_wei: Least price of gas that the fee for an answer reckons with.
@@ -99,6 +113,9 @@ class Pilot:
     relief: ChecksumAddress
     treasurer: ChecksumAddress | None
     registrar: ChecksumAddress | None
+    grid_operator: ChecksumAddress | None
+    market_operator: ChecksumAddress | None
+    terms_delay_seconds: int
     token: ChecksumAddress | None
     answer_seconds: int
     least_gas_price_wei: int
@@ -154,6 +171,9 @@ class Pilot:
             eager=self.eager,
             treasurer=self.treasurer,
             registrar=self.registrar,
+            grid_operator=self.grid_operator,
+            market_operator=self.market_operator,
+            terms_delay_seconds=self.terms_delay_seconds,
             token=self.token,
             randomness=self.randomness,
             drand=self.drand,
@@ -183,13 +203,17 @@ def read_pilot(path: Path) -> Pilot:
     market, wires, ledger = file.section("market"), file.section("grid"), file.section("ledger")
     bond, escrow, beacon = file.section("bond"), file.section("escrow"), file.section("beacon")
     policy = _policy(file.section("policy", optional=True))
+    terms = file.section("terms", optional=True)
     file.close()
 
     window = ledger.integer("window_seconds", _LEAST_WINDOW, _U32)
     deadline = ledger.integer("deadline_seconds", 1, _U32)
-    least_ring = max(_LEAST_RING, 2 * -(-window // policy.interval_s) + 1)
+    open_intervals = -(-window // policy.interval_s)
+    # A reading is settled against a header that must still be kept while that can be disputed.
+    least_ring = max(_LEAST_RING, 2 * open_intervals + 1, open_intervals + policy.meter_lag + 4)
     penalty = bond.integer("penalty_micro", 1, _U64)
     least_delay = 2 * (window + deadline)
+    least_wait = least_terms_delay(window, deadline)
     signers = bond.addresses("signers")
     minimum = bond.integer("minimum_micro", penalty, _U64)
     randomness, tips, drand = _randomness(beacon)
@@ -203,7 +227,7 @@ def read_pilot(path: Path) -> Pilot:
         "eager": ledger.flag("eager", default=True),
         "window_seconds": window,
         "deadline_seconds": deadline,
-        "ring_size": ledger.integer("ring_size", least_ring, _U32),
+        "ring_size": ledger.integer("ring_size", least_ring, MAX_RING),
         "bond_micro": minimum,
         "penalty_micro": penalty,
         "reward_micro": bond.integer("reward_micro", 0, penalty // 2, penalty // 4),
@@ -211,16 +235,19 @@ def read_pilot(path: Path) -> Pilot:
         "relief": bond.address("relief"),
         "treasurer": bond.optional_address("treasurer"),
         "registrar": escrow.optional_address("registrar"),
+        "grid_operator": terms.optional_address("grid_operator"),
+        "market_operator": terms.optional_address("market_operator"),
+        "terms_delay_seconds": terms.integer("delay_seconds", least_wait, _U32, least_wait),
         "token": None if escrow.text("token") == "test" else escrow.address("token"),
         "answer_seconds": ledger.integer("answer_seconds", 1, window // 3, max(1, window // 4)),
         "least_gas_price_wei": ledger.integer("least_gas_price_wei", 1, _U64, _GWEI),
         "outflow_cap_micro": escrow.integer("outflow_cap_micro", 1, _U64, minimum),
-        "outflow_stake_micro": escrow.integer("outflow_stake_micro", 1, _U64, 1),
+        "outflow_stake_micro": escrow.integer("outflow_stake_micro", 1, _U64, penalty),
     }
     listed = market.text("participants")
     source = wires.text("source")
     choices = _grid_choices(wires)
-    for section in (market, wires, ledger, bond, escrow, beacon):
+    for section in (market, wires, ledger, bond, escrow, beacon, terms):
         section.close()
 
     grid = _grid(path.parent, source, policy, choices)
@@ -447,7 +474,8 @@ def _participants(
             raise InputError(f"{where}: {len(row)} cells; give {len(COLUMNS)}")
         if row[1] not in buses:
             raise InputError(f"{where}, bus: '{row[1]}' is no bus; see clearwatt grid show --all")
-        owners.append(_address(f"{where}, owner", row[0]))
+        vacant = row[0] == _VACANT_WORD and line > _RESERVE_LINE
+        owners.append(VACANT if vacant else _address(f"{where}, owner", row[0]))
         numbers = [buses[row[1]]]
         for name, cell in zip(COLUMNS[2:], row[2:], strict=True):
             if not cell.isascii() or not cell.isdigit() or int(cell) > _U32:

@@ -28,7 +28,7 @@ from offchain.errors import InputError
 _FORMAT: Final = "clearwatt audit state 1"
 _KEY_BYTES: Final = 32
 _OFFCHAIN: Final = Path(__file__).resolve().parent.parent / "offchain"
-_LIBRARIES: Final = ("numpy", "numba", "coincurve", "safe-pysha3")
+_LIBRARIES: Final = ("numpy", "numba", "coincurve", "safe-pysha3", "py_ecc")
 
 
 def state_directory() -> Path:
@@ -70,10 +70,15 @@ def fingerprints(market: PublishedMarket, genesis: bytes) -> list[bytes]:
     """For each interval from 0, a hash of everything that it is judged by, and all before it."""
     domain = market.domain
     running = sha256(_code())
-    for part in (domain.hash(), market.policy_hash, market.shares_root, market.genesis_hash):
-        running.update(part)
+    fixed = (market.policy_hash, market.shares_root, market.genesis_hash, market.public_key)
+    for part in (domain.hash(), *fixed):
+        running.update(sha256(part).digest())
     running.update(sha256(genesis).digest())
     changes, filed = defaultdict(list), defaultdict(list)
+    amended = defaultdict(list)
+    for terms in market.amendments:
+        packed = market.policies.get(terms.policy_hash, b"").hex()
+        amended[terms.first].append((terms.grid_version, terms.hash().hex(), packed))
     for change in market.collateral:
         changes[change.interval].append(f"{change.index} {change.micro}")
     for forced in market.forced:
@@ -90,6 +95,8 @@ def fingerprints(market: PublishedMarket, genesis: bytes) -> list[bytes]:
             posted.header_hash.hex(),
             market.orders_roots.get(interval, b"").hex(),
             market.seeds.get(interval, b"").hex(),
+            amended[interval],
+            repr(market.draws.get(interval)),
             changes[interval],
             filed[interval],
         )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from web3.logs import DISCARD
 
 from deploy.chain import Chain
 from deploy.contracts import Deployment
 from offchain.commitment.hashing import packed_rows
+from offchain.commitment.header import Header
 from offchain.keccak import keccak
 from offchain.market import Interval
+
+NOBODY: Final = "0x" + 40 * "0"
+"""Whom an interval is reserved for after a void."""
 
 
 class HashChain:
@@ -69,17 +73,41 @@ class Operator:
         return bytes(drawn["args"]["seed"]), int(receipt["gasUsed"])
 
     def post(self, previous_hash: bytes, payload: bytes, certificate: bytes) -> int:
-        """Post a header with its network certificate."""
-        post = self.contracts.ledger.functions.post
-        return self._send(post(previous_hash, payload, certificate))
+        """Post a header with its network certificate, as the signer that fixed the orders."""
+        header, ledger = Header.unpack(payload), self.contracts.ledger.functions
+        sent = header.sent(previous_hash) + certificate
+        named = (header.policy_hash, header.shares_root, header.contracts_root)
+        opened = (ledger.policyHash, ledger.sharesRoot, ledger.contractsRoot)
+        if any(now != bytes(then().call()) for now, then in zip(named, opened, strict=True)):
+            return self._send(ledger.postAmended(sent, b"", self.chain.payer, *named))
+        return self._send(ledger.post(sent))
+
+    def post_instead(
+        self, previous_hash: bytes, payload: bytes, certificate: bytes, reserved: str = NOBODY
+    ) -> int:
+        """Post a header as another bonded signer, or one whose inputs a void left standing.
+
+        Args:
+            previous_hash: Hash of the header before it.
+            payload: Of the header.
+            certificate: Of its network.
+            reserved: Whom the interval was reserved for; nobody after a void.
+        """
+        sent = Header.unpack(payload).sent(previous_hash)
+        post = self.contracts.ledger.functions.postInstead
+        return self._send(post(sent + certificate, b"", reserved))
+
+    def restore_inputs(self, previous_hash: bytes, payload: bytes) -> int:
+        """Let orders and seed of a header that fell with one before it stand again."""
+        restore = self.contracts.ledger.functions.restoreInputs
+        return self._send(restore((previous_hash, payload)))
 
     def claim(self, interval: Interval, index: int) -> int:
         """Pay out what a participant has earned up to a final interval."""
-        header = interval.header
-        state = (header.interval, interval.header_hash, header.state_root)
         record = packed_rows(interval.state.market.state[index : index + 1]).tobytes()
         leaf = (record, interval.state.state_tree.path(index))
-        return self._send(self.contracts.escrow.functions.claim(state, leaf))
+        final = (interval.header.interval, interval.header_hash)
+        return self._send(self.contracts.escrow.functions.claim(*final, leaf))
 
     def _send(self, function: Any) -> int:  # noqa: ANN401 - web3 builds these types at run time
         return int(self.chain.transact(function)["gasUsed"])

@@ -70,6 +70,7 @@ cli = LazyGroup(
         "escape": "oracle.commands.ticket:escape",
         "seed": "oracle.commands.seed:seed",
         "deploy": "oracle.commands.deploy:deploy",
+        "terms": "oracle.commands.terms:terms",
         "drill": "oracle.commands.drill:drill",
         "fsck": "oracle.commands.fsck:fsck",
         "bundle": "oracle.commands.bundle:bundle",

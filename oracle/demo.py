@@ -16,15 +16,24 @@ from coincurve import PrivateKey
 from eth_account.signers.local import LocalAccount
 
 from deploy.chain import Chain, development_key
-from deploy.contracts import Deployment, MarketSettings, deploy_all
+from deploy.contracts import MAX_RING, Deployment, MarketSettings, deploy_all
 from offchain.audit.history import audit_market
 from offchain.audit.verdict import Verdict
 from offchain.clearing.certificate import check_network
 from offchain.clearing.program import Clearer
 from offchain.commitment.trees import PlainTree
 from offchain.errors import ClearwattError
+from offchain.grid.model import Grid
 from offchain.keccak import keccak
-from offchain.market import Genesis, Interval, MarketState, clear_interval, genesis, register
+from offchain.market import (
+    Genesis,
+    Interval,
+    MarketState,
+    amend,
+    clear_interval,
+    genesis,
+    register,
+)
 from offchain.metering.readings import ReadingTable
 from offchain.orders.signing import domain_separator, signed
 from offchain.orders.table import OrderTable, Quantities, orders_from_columns
@@ -94,6 +103,7 @@ class DemoResult:
         dc_violations: Network rules broken; the same integers that the ledger checks.
         shares_words: How the shares of the pot came about.
         verdict: The audit's.
+        changes: What was changed on the way, by first interval, in words.
         seconds: Wall-clock time.
     """
 
@@ -110,25 +120,17 @@ class DemoResult:
     dc_violations: int
     shares_words: str
     verdict: Verdict
+    changes: tuple[tuple[int, str], ...]
     seconds: float
 
 
-def run_demo(
-    scenario: Scenario, chain: Chain, out: BundleDirectory, reporter: Reporter
-) -> DemoResult:
-    """Run a scenario on a chain.
-
-    Args:
-        scenario: What is asked and offered.
-        chain: Where the contracts are deployed; its payer is operator and registrar.
-        out: Where bundles are published.
-        reporter: Hears of the progress.
+def run_demo(run: DemoRun) -> DemoResult:
+    """Run a demo from its deployment to its audit.
 
     Raises:
         ChainError: When the chain refuses a transaction.
         ClearwattError: When an interval cannot be cleared.
     """
-    run = DemoRun(scenario, chain, out, reporter)
     run.open()
     run.clear_all()
     claimed = run.claim_all()
@@ -136,7 +138,14 @@ def run_demo(
 
 
 class DemoRun:
-    """The steps of a demo, and what they pass on to each other."""
+    """The steps of a demo, and what they pass on to each other.
+
+    Args:
+        scenario: What is asked and offered.
+        chain: Where the contracts are deployed; its payer is operator and registrar.
+        out: Where bundles are published.
+        reporter: Hears of the progress.
+    """
 
     contracts: Deployment
     state: MarketState
@@ -152,6 +161,7 @@ class DemoRun:
         self.started = time.perf_counter()
         self.gas = Gas()
         self.intervals: list[Interval] = []
+        self.changes: list[tuple[int, str]] = []
         self.dc_violations = 0
         self.eager = True
         self.clearer = Clearer(scenario.network.grid)
@@ -240,7 +250,7 @@ class DemoRun:
             window_seconds=WINDOW_INTERVALS * POLICY.interval_s if devnet else LIVE_WINDOW_S,
             deadline_seconds=_DEADLINE_S,
             # where time has to be waited for, no header is final before the last is posted
-            ring_size=RING_SIZE if devnet else intervals + RING_SIZE,
+            ring_size=RING_SIZE if devnet else min(intervals + RING_SIZE, MAX_RING),
             bond_micro=_BOND_MICRO,
             penalty_micro=_PENALTY_MICRO,
         )
@@ -284,6 +294,7 @@ class DemoRun:
 
     def clear(self, operator: Operator, interval: int) -> Interval:
         """Take the orders of an interval, clear it, post it and publish it."""
+        self.begin(interval)
         orders, quantities = self.signed_orders(interval)
         committed = self.orders_to_commit(interval, orders)
         orders_root = PlainTree.of_table(KIND_ORDER, committed, len(self.scenario.bus)).root
@@ -296,12 +307,21 @@ class DemoRun:
         self.gas.headers.append(operator.post(self.state.header_hash, done.payload, certificate))
         self.publish(interval, done.bundle)
         told = done.outcome.clearing.certificate
-        self.dc_violations += len(check_network(self.scenario.network.grid, told).violations)
+        self.dc_violations += len(check_network(done.state.market.grid, told).violations)
         self.fair.add(quantities, done.allocation["flexible_x_wh"].astype(np.int64))
         self.lottery.step(quantities, seed)
         self.intervals.append(done)
         self.state = done.state
         return done
+
+    def begin(self, interval: int) -> None:
+        """What happens before the orders of an interval are taken: here nothing."""
+
+    def move_to(self, grid: Grid, version: int) -> None:
+        """Clear on another grid from the next interval on."""
+        self.state = amend(self.state, grid=grid, grid_version=version)
+        self.clearer = Clearer(grid)
+        self.lottery.move_to(grid)
 
     def publish(self, interval: int, bundle: bytes) -> None:
         """Show everybody what is behind a header."""
@@ -412,6 +432,7 @@ class DemoRun:
             dc_violations=self.dc_violations,
             shares_words=self.worth.words,
             verdict=verdict,
+            changes=tuple(self.changes),
             seconds=time.perf_counter() - self.started,
         )
 

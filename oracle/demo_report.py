@@ -57,6 +57,7 @@ def as_json(result: DemoResult) -> dict[str, object]:
             }
             for i in result.intervals
         ],
+        "changes": [{"interval": interval, "what": what} for interval, what in result.changes],
         "seconds": round(result.seconds, 1),
     }
 
@@ -90,6 +91,7 @@ def print_summary(result: DemoResult, console: Console, out: Path | None) -> Non
         ("Energy asked for", f"{asked / 1e6:,.2f} MWh"),
         ("Energy served", f"{served / 1e6:,.2f} MWh ({100 * served / asked:.1f} %)"),
         ("Lines overloaded", f"{result.dc_violations}"),
+        *((f"From half-hour {interval}", what) for interval, what in result.changes),
         ("", ""),
         (_when(result.scenario), "share of flexible energy served"),
         ("  by lot", _shares(lottery)),

@@ -186,12 +186,12 @@ class _Evacuation:
         bundle, domain = read_bundle(last), read_genesis(start).domain
         n = len(bundle.state)
         tree = PlainTree.of_table(KIND_STATE, bundle.state, n)
-        evidence = (head, bundle.header.hash(domain.hash(), bundle.previous_hash), tree.root)
+        last_hash = bundle.header.hash(domain.hash(), bundle.previous_hash)
         exits = []
         with self._reporter.phase("Everybody leaves", n + 1) as phase:
             for index in range(n):
                 record = packed_rows(bundle.state[index : index + 1]).tobytes()
-                call = self._escrow.functions.escape(evidence, index, (record, tree.path(index)))
+                call = self._escrow.functions.escape(last_hash, index, (record, tree.path(index)))
                 row = bundle.state[index]
                 exits.append(self._leave(call, index, int(row["credit"]), int(row["debit"])))
                 phase.step(f"participant {index}")

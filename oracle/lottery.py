@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from offchain.grid.model import Grid
 from offchain.mechanisms.metrics import jain, ratios
 from offchain.mechanisms.participants import Participants, community_shares
 from offchain.mechanisms.registry import mechanism
@@ -90,6 +91,10 @@ class Lottery:
         rule = mechanism("equal-weight-random")
         self._trial = Trial(rule, scenario.network.grid, policy, participants)
         self.tally = ServiceTally(scenario)
+
+    def move_to(self, grid: Grid) -> None:
+        """Clear on another grid of the same buses from the next interval on."""
+        self._trial.move_to(grid)
 
     def step(self, quantities: Quantities, seed: bytes) -> None:
         """Clear the next interval by lot."""

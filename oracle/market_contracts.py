@@ -27,6 +27,7 @@ _PLACES: Final = {
     "NetworkVerifier": ("FaultProofs", "verifier"),
     "FaultsAnnex": ("FaultProofs", "annex"),
     "DataRequests": ("FaultProofs", "requests"),
+    "MarketTerms": ("ClearingLedger", "terms"),
 }
 """Who names each contract, and as what."""
 
@@ -50,6 +51,7 @@ _BINDINGS: Final = {
     "SettlementEscrow": {"ledger": "ClearingLedger"},
     "ForcedOrders": {"ledger": "ClearingLedger", "escrow": "SettlementEscrow"},
     "NetworkVerifier": {"registry": "GridRegistry"},
+    "MarketTerms": {"ledger": "ClearingLedger", "registry": "GridRegistry"},
 }
 """Which contract each immutable address of a contract must name."""
 

@@ -74,8 +74,8 @@ class Counter:
             raise InputError(
                 f"claim: nothing is due: {credit} micro were earned, {debit} are owed and {paid} were collected"
             )
-        state, leaf = self._ticket.evidence
-        return self._pay(self._escrow.functions.claim(state, leaf), "Claimed")
+        (interval, header_hash, _), leaf = self._ticket.evidence
+        return self._pay(self._escrow.functions.claim(interval, header_hash, leaf), "Claimed")
 
     def escape(self, *, freeze: bool = False) -> Payout:
         """Leave a frozen market with deposit and balance.
@@ -105,13 +105,14 @@ class Counter:
                 "use the ticket of that interval"
             )
         self._require_final()
-        state, leaf = self._ticket.evidence
-        return self._pay(self._escrow.functions.escape(state, self._ticket.index, leaf), "Escaped")
+        (_, header_hash, _), leaf = self._ticket.evidence
+        call = self._escrow.functions.escape(header_hash, self._ticket.index, leaf)
+        return self._pay(call, "Escaped")
 
     def _require_final(self) -> None:
         ticket, calls = self._ticket, self._ledger.functions
         state, _ = ticket.evidence
-        why = self._chain.refusal(calls.requireFinal(state))
+        why = self._chain.refusal(calls.requireFinal(*state))
         if why is None:
             return
         if why.startswith("Ledger_NotFinal"):

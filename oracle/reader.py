@@ -25,7 +25,8 @@ from offchain.audit.published import (
     PublishedMarket,
     Question,
 )
-from offchain.commitment.header import Header
+from offchain.commitment.header import SENT_BYTES, Header
+from offchain.commitment.terms import Terms
 from offchain.errors import InputError
 from offchain.randomness.drand import compressed_key
 from oracle.market_contracts import MarketContracts
@@ -48,6 +49,7 @@ _ESCROW_EVENTS: Final = (
 )
 _FORCED_EVENTS: Final = ("Filed",)
 _REQUEST_EVENTS: Final = ("Asked", "Answered")
+_TERMS_EVENTS: Final = ("Amended", "PolicyPublished")
 
 _Place = tuple[int, int, int]
 """Where an event stands: block, transaction, log."""
@@ -70,7 +72,8 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     escrow = contracts.at["SettlementEscrow"]
     balance = int(contracts.at["TestToken"].functions.balanceOf(escrow.address).call(**at))
     final = int(ledger.functions.finalHead().call(**at))
-    history = _History(contracts.domain.hash())
+    opened = _opened(ledger)
+    history = _History(contracts.domain.hash(), opened)
     events = list(_events(chain, ledger, _LEDGER_EVENTS, block))
     inputs = iter(chain.inputs_of([log for name, _, log in events if name == _POSTED]))
     for name, arguments, log in events:
@@ -79,11 +82,15 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     deposits = _Deposits(history.places)
     for name, arguments, log in _events(chain, escrow, _ESCROW_EVENTS, block):
         deposits.add(name, arguments, log)
-    versions = sorted({Header.unpack(header.payload).grid_version for header in headers})
+    amendments, policies = _amendments(chain, contracts.at["MarketTerms"], block)
+    versions = sorted(
+        {terms.grid_version for terms in amendments}
+        | {Header.unpack(header.payload).grid_version for header in headers}
+    )
     return PublishedMarket(
         domain=contracts.domain,
-        policy_hash=bytes(ledger.functions.policyHash().call()),
-        shares_root=bytes(ledger.functions.sharesRoot().call()),
+        policy_hash=opened.policy_hash,
+        shares_root=opened.shares_root,
         genesis_hash=bytes(ledger.functions.genesisHash().call()),
         grids={v: bytes(registry.functions.packedGrid(v).call()) for v in versions},
         orders_roots=history.orders_roots,
@@ -106,7 +113,30 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
         asked=_asked(chain, contracts.at["DataRequests"], block),
         signers=_signers(chain, contracts.at["OracleBond"], block),
         now=int(chain.web3.eth.get_block(block)["timestamp"]),
+        amendments=amendments,
+        policies=policies,
     )
+
+
+def _amendments(
+    chain: Chain, terms: Contract, block: int
+) -> tuple[tuple[Terms, ...], dict[bytes, bytes]]:
+    """What was in force from an interval on at each change, and the policies that were announced, by hash."""
+    amendments, policies = [], {}
+    for name, arguments, _ in _events(chain, terms, _TERMS_EVENTS, block):
+        if name == "Amended":
+            amendments.append(
+                Terms(
+                    first=int(arguments["from"]),
+                    grid_version=int(arguments["gridVersion"]),
+                    policy_hash=bytes(arguments["policyHash"]),
+                    shares_root=bytes(arguments["sharesRoot"]),
+                    contracts_root=bytes(arguments["contractsRoot"]),
+                )
+            )
+        else:
+            policies[bytes(arguments["policyHash"])] = bytes(arguments["packed"])
+    return tuple(amendments), policies
 
 
 def _is_drand(beacon: Contract) -> bool:
@@ -162,8 +192,19 @@ def _events(
             yield event.event_name, event.process_log(log)["args"], log
 
 
+def _opened(ledger: Contract) -> Terms:
+    """What a market opened with."""
+    version = int(ledger.functions.gridVersion().call())
+    names = ("policyHash", "sharesRoot", "contractsRoot")
+    return Terms(0, version, *(bytes(getattr(ledger.functions, name)().call()) for name in names))
+
+
 def _posted(
-    ledger: Contract, domain_hash: bytes, header_hash: bytes, data: HexBytes | None
+    ledger: Contract,
+    domain_hash: bytes,
+    opened: Terms,
+    header_hash: bytes,
+    data: HexBytes | None,
 ) -> PostedHeader | None:
     """The header that the ledger announced; None where the transaction does not show it.
 
@@ -174,12 +215,19 @@ def _posted(
         return None
     try:
         _, call = ledger.decode_function_input(data)
-        previous, payload = bytes(call["previousHash"]), bytes(call["payload"])
-        if Header.unpack(payload).hash(domain_hash, previous) != header_hash:
+        sent = bytes(call["sent"])
+        # Where policy, shares or contracts have changed, all three are sent.
+        known = (
+            bytes(call.get("contractsRoot", opened.contracts_root)),
+            bytes(call.get("sharesRoot", opened.shares_root)),
+            bytes(call.get("policyHash", opened.policy_hash)),
+        )
+        previous, header = Header.of_sent(sent[:SENT_BYTES], *known)
+        if header.hash(domain_hash, previous) != header_hash:
             return None
     except (Web3Exception, ValueError, KeyError, InputError):
         return None
-    return PostedHeader(previous, payload, bytes(call["certificate"]), header_hash)
+    return PostedHeader(previous, header.packed(), sent[SENT_BYTES:], header_hash)
 
 
 def _place(log: LogReceipt) -> _Place:
@@ -192,6 +240,7 @@ class _History:
 
     Attributes:
         domain_hash: What the hashes of headers are bound to.
+        opened: What the market opened with, which the ledger puts into every header that brings no other.
         headers: The headers that stand; None for those that cannot be read back.
         places: Where each of them was posted.
         orders_roots: Root of the orders of each interval.
@@ -199,6 +248,7 @@ class _History:
     """
 
     domain_hash: bytes
+    opened: Terms
     headers: list[PostedHeader | None] = field(default_factory=list)
     places: list[_Place] = field(default_factory=list)
     orders_roots: dict[int, bytes] = field(default_factory=dict)
@@ -224,7 +274,7 @@ class _History:
             del self.headers[interval - 1 :], self.places[interval - 1 :]
         else:
             header_hash = bytes(arguments["headerHash"])
-            self.headers.append(_posted(ledger, self.domain_hash, header_hash, data))
+            self.headers.append(_posted(ledger, self.domain_hash, self.opened, header_hash, data))
             self.places.append(_place(log))
 
     def readable(self) -> tuple[tuple[PostedHeader, ...], dict[int, str]]:

@@ -4,52 +4,33 @@ pragma solidity 0.8.37;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {IntervalRing} from "./IntervalRing.sol";
+import {OrderLog} from "./OrderLog.sol";
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
 import {IGridRegistry} from "./interfaces/IGridRegistry.sol";
 import {IOracleBond} from "./interfaces/IOracleBond.sol";
+import {Entries} from "./libraries/Entries.sol";
 import {Headers} from "./libraries/Headers.sol";
 import {Network} from "./libraries/Network.sol";
-import {OrderLog} from "./OrderLog.sol";
-import {HeaderEvidence, StateEvidence} from "./types/Evidence.sol";
+import {HeaderEvidence, SeedEvidence} from "./types/Evidence.sol";
 
 /// @title ClearingLedger
 /// @notice See IClearingLedger.
-///
-/// A ring slot holds `digest (28 bytes) ‖ postedAt u32` with digest = first 28 bytes of
-/// `H(headerHash ‖ stateRoot ‖ interval u32)`. Two headers with one digest of 224 bits take 2^112 hashes to find. What
-/// a void leaves in a slot is the digest of an interval beyond the head, so it answers for no interval that stands; a
-/// new header of that interval overwrites it.
-contract ClearingLedger is IClearingLedger, OrderLog {
+contract ClearingLedger is OrderLog {
     using Headers for bytes;
-
-    /// @dev Everything that changes with each header, in one slot.
-    /// @param operator The signer that posted last; address 0 if it must be looked up.
-    /// @param head The newest interval with a header.
-    /// @param gridVersion The grid in force.
-    /// @param restartedAt Time of the deployment or of the last void; the next deadline is not counted from earlier.
-    /// @param frozen Whether posting has ended for good.
-    struct Status {
-        address operator;
-        uint32 head;
-        uint24 gridVersion;
-        uint32 restartedAt;
-        bool frozen;
-    }
 
     /* ------------------------------------------------ CONSTANTS ---------------------------------------------- */
 
     bytes32 private constant _DOMAIN_TYPEHASH =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)");
     bytes32 private constant _HEADER_TYPEHASH = keccak256("Header(bytes32 headerHash)");
+    /// @dev Bytes of a compact signature (EIP-2098).
+    uint256 private constant _SIGNATURE = 64;
 
     /* ------------------------------------------------ IMMUTABLES --------------------------------------------- */
 
     /// @inheritdoc IClearingLedger
     address public immutable registry;
-    /// @inheritdoc IClearingLedger
-    address public immutable beacon;
-    /// @notice The oracle bond.
-    address public immutable bond;
     /// @notice The only contract that may void.
     address public immutable faults;
     /// @inheritdoc IClearingLedger
@@ -69,11 +50,7 @@ contract ClearingLedger is IClearingLedger, OrderLog {
     /// @inheritdoc IClearingLedger
     bytes32 public immutable genesisHash;
     /// @inheritdoc IClearingLedger
-    uint32 public immutable windowSeconds;
-    /// @inheritdoc IClearingLedger
     uint32 public immutable deadlineSeconds;
-    /// @inheritdoc IClearingLedger
-    uint32 public immutable ringSize;
     /// @inheritdoc IClearingLedger
     uint8 public immutable signatures;
     /// @inheritdoc IClearingLedger
@@ -81,31 +58,25 @@ contract ClearingLedger is IClearingLedger, OrderLog {
 
     /* ------------------------------------------------ STORAGE ------------------------------------------------ */
 
-    Status private _status;
-    /// @dev The highest head that was ever voided: orders up to two intervals after it are fixed still.
-    uint32 private _formerHead;
-    mapping(uint256 slot => uint256 entry) private _headers;
+    /// @dev The bond's signers, kept here so that a signature costs one slot and no call.
+    mapping(address account => bool admitted) private _signers;
 
     /* ------------------------------------------------ CONSTRUCTOR -------------------------------------------- */
 
     /// @notice Open a market at its genesis state.
     /// @param c The settings, see IClearingLedger.Config. `bond` and `faults` may not be deployed yet.
-    constructor(Config memory c) {
-        if (
-            c.ringSize < 4 || c.signatures == 0 || c.beacon == address(0) || c.bond == address(0)
-                || c.faults == address(0) || c.deadlineSeconds == 0 || c.gridVersion > type(uint24).max
-        ) revert Ledger_BadConfig();
+    constructor(Config memory c)
+        IntervalRing(c.bond, c.windowSeconds, c.ringSize)
+        OrderLog(c.beacon, c.terms, c.gridVersion, Headers.hashTerms(c.policyHash, c.sharesRoot, c.contractsRoot))
+    {
+        if (c.signatures == 0 || c.faults == address(0) || c.deadlineSeconds == 0) revert Ledger_BadConfig();
         registry = c.registry;
-        beacon = c.beacon;
-        bond = c.bond;
         faults = c.faults;
         policyHash = c.policyHash;
         contractsRoot = c.contractsRoot;
         sharesRoot = c.sharesRoot;
         treeDepth = uint8(Math.log2(c.participants == 0 ? 1 : c.participants, Math.Rounding.Ceil));
-        windowSeconds = c.windowSeconds;
         deadlineSeconds = c.deadlineSeconds;
-        ringSize = c.ringSize;
         signatures = c.signatures;
         eager = c.eager;
         marketId = keccak256(
@@ -123,146 +94,308 @@ contract ClearingLedger is IClearingLedger, OrderLog {
             abi.encode(_DOMAIN_TYPEHASH, keccak256("clearwatt"), keccak256("1"), block.chainid, address(this), marketId)
         );
         genesisHash = keccak256(abi.encodePacked(uint8(0x08), domainHash, c.genesisStateRoot));
-        _status = Status(address(0), 0, uint24(c.gridVersion), uint32(block.timestamp), false);
-        _headers[0] = _entry(0, genesisHash, c.genesisStateRoot, block.timestamp);
+        uint256 tag = Entries.tag(0, c.ringSize, Entries.POSTED);
+        _entries[0] = Entries.posted(tag, 0, genesisHash, c.genesisStateRoot, uint32(block.timestamp));
     }
 
     /* ------------------------------------------------ POSTING ------------------------------------------------ */
 
     /// @inheritdoc IClearingLedger
-    function post(bytes32 previousHash, bytes calldata payload, bytes calldata certificate) external {
+    function post(bytes calldata sent) external {
         if (signatures != 1) revert Ledger_TooFewSignatures();
-        _post(previousHash, payload, certificate);
+        _post(sent, msg.sender, Entries.SEEDED, policyHash, sharesRoot, contractsRoot, _openingTerms);
     }
 
     /// @inheritdoc IClearingLedger
-    function postSigned(
-        bytes32 previousHash,
-        bytes calldata payload,
-        bytes calldata certificate,
-        bytes[] calldata signatures_
+    function postSigned(bytes calldata sent, bytes calldata signatures_) external {
+        bytes32 headerHash =
+            _post(sent, msg.sender, Entries.SEEDED, policyHash, sharesRoot, contractsRoot, _openingTerms);
+        _requireSigned(headerHash, signatures_);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function postInstead(bytes calldata sent, bytes calldata signatures_, address reserved) external {
+        (Status memory s, uint256 phase) = _admitInstead(sent);
+        bytes32 headerHash = _post(sent, reserved, phase, policyHash, sharesRoot, contractsRoot, _openingTerms);
+        _requireSigned(headerHash, signatures_);
+        _settle(s, sent);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function postAmended(
+        bytes calldata sent,
+        bytes calldata signatures_,
+        address reserved,
+        bytes32 policyHash_,
+        bytes32 sharesRoot_,
+        bytes32 contractsRoot_
     ) external {
-        if (signatures_.length + 1 < signatures) revert Ledger_TooFewSignatures();
-        bytes32 headerHash = _post(previousHash, payload, certificate);
-        bytes32 digest =
-            MessageHashUtils.toTypedDataHash(domainSeparator, keccak256(abi.encode(_HEADER_TYPEHASH, headerHash)));
-        address last = address(0);
-        for (uint256 i = 0; i < signatures_.length; ++i) {
-            address signer = ECDSA.recover(digest, signatures_[i]);
-            if (signer <= last || signer == msg.sender) revert Ledger_TooFewSignatures();
-            if (!IOracleBond(bond).isSigner(signer)) revert Ledger_NotSigner();
-            last = signer;
+        bytes32 termsHash = Headers.hashTerms(policyHash_, sharesRoot_, contractsRoot_);
+        bool isReserved = reserved == msg.sender;
+        (Status memory s, uint256 phase) = isReserved ? (_status, Entries.SEEDED) : _admitInstead(sent);
+        bytes32 headerHash = _post(sent, reserved, phase, policyHash_, sharesRoot_, contractsRoot_, termsHash);
+        _requireSigned(headerHash, signatures_);
+        if (!isReserved) _settle(s, sent);
+    }
+
+    /// @dev Look the sender up: reserved or not, it may post. No seed was accepted for an interval that was open, so
+    /// its head is brought up once the header is taken.
+    function _admitInstead(bytes calldata sent) private view returns (Status memory s, uint256 phase) {
+        s = _status;
+        s.operator = address(0);
+        _admit(s);
+        if (sent.length < Headers.SENT_LENGTH) revert Ledger_PayloadLength();
+        uint32 interval = sent.sentInterval();
+        phase = Entries.tagOf(_entry(interval)) & 7;
+        if (phase != Entries.SEEDED) phase = Entries.OPEN;
+    }
+
+    /// @dev Keep what was looked up once the header is taken.
+    function _settle(Status memory s, bytes calldata sent) private {
+        _moveHead(s, sent.sentInterval() - 1);
+        _status = s;
+    }
+
+    function _post(
+        bytes calldata sent,
+        address reserved,
+        uint256 phase,
+        bytes32 policyHash_,
+        bytes32 sharesRoot_,
+        bytes32 contractsRoot_,
+        bytes32 termsHash
+    ) private returns (bytes32 headerHash) {
+        if (sent.length < Headers.SENT_LENGTH) revert Ledger_PayloadLength();
+        uint256 interval = sent.sentInterval();
+        // The digest covers the state root too: this header starts where the one before it ended. And the inputs are
+        // those of an interval that has none yet, so this is the one after the head.
+        if (!_follows(sent, interval) || !_isFor(sent, interval, reserved, phase, termsHash)) _refuse(sent, phase);
+        if (eager) {
+            bytes calldata certificate = sent[Headers.SENT_LENGTH:];
+            if (Network.check(registry, sent.sentGridVersion(), certificate) != sent.sentBusVectorHash()) {
+                revert Ledger_WrongBusVector();
+            }
+        }
+        headerHash = Headers.hashSent(domainHash, sent, contractsRoot_, sharesRoot_, policyHash_);
+        uint256 tag = _tag(interval, Entries.POSTED);
+        _keep(interval, Entries.posted(tag, interval, headerHash, sent.sentStateRoot(), uint32(block.timestamp)));
+        emit HeaderPosted(uint32(interval), headerHash);
+    }
+
+    /// @dev Whether these are the inputs fixed for an interval that has no header.
+    function _isFor(bytes calldata sent, uint256 interval, address reserved, uint256 phase, bytes32 termsHash)
+        private
+        view
+        returns (bool)
+    {
+        uint256 tag = _tag(interval, phase);
+        return _entry(interval)
+            == Entries.inputs(
+            tag, interval, sent.sentOrdersRoot(), sent.sentSeed(), reserved, sent.sentGridVersion(), termsHash
+        );
+    }
+
+    /// @dev Whether the header before an interval is the one that was named, and stands.
+    function _follows(bytes calldata sent, uint256 interval) private view returns (bool) {
+        unchecked {
+            uint256 before = interval - 1;
+            uint256 kept = _entry(before);
+            uint256 tag = _tag(before, Entries.POSTED);
+            return kept == Entries.posted(tag, before, sent.sentPreviousHash(), sent.sentPreStateRoot(), uint32(kept));
         }
     }
 
-    function _post(bytes32 previousHash, bytes calldata payload, bytes calldata certificate)
-        private
-        returns (bytes32 headerHash)
-    {
-        if (payload.length != Headers.LENGTH) revert Ledger_PayloadLength();
-        Status memory s = _admit();
-        uint32 interval = s.head + 1;
-        if (payload.interval() != interval) revert Ledger_WrongInterval(interval);
-        // The digest covers the state root too: this header starts where the one before it ended.
-        uint256 previous = _headers[s.head % ringSize];
-        if (_entry(s.head, previousHash, payload.preStateRoot(), uint32(previous)) != previous) {
-            revert Ledger_WrongPrevious();
+    /// @dev Why a header is not taken. What posting does not read is read here.
+    function _refuse(bytes calldata sent, uint256 phase) private view {
+        Status memory s = _status;
+        if (s.frozen) revert Ledger_IsFrozen();
+        uint32 next = _headOf(s) + 1;
+        if (sent.sentInterval() != next) revert Ledger_WrongInterval(next);
+        if (!_follows(sent, next)) revert Ledger_WrongPrevious();
+        if (!IOracleBond(bond).mayPost(msg.sender)) revert Ledger_NotSigner();
+        uint256 tag = Entries.tagOf(_entry(next));
+        if (phase == Entries.SEEDED) {
+            if (tag == _tag(next, Entries.OPEN)) revert Ledger_NotReserved();
+            if (tag == _tag(next, Entries.SEEDED) && msg.sender != s.operator) revert Ledger_NotReserved();
         }
-        if (!hasInputs(interval, payload.ordersRoot(), payload.seed())) revert Ledger_WrongInputs();
-        if (payload.policyHash() != policyHash) revert Ledger_WrongPolicy();
-        if (payload.contractsRoot() != contractsRoot) revert Ledger_WrongContracts();
-        if (payload.sharesRoot() != sharesRoot) revert Ledger_WrongShares();
-        if (payload.gridVersion() != s.gridVersion) revert Ledger_WrongGrid();
-        if (payload.served() != payload.dispatched()) revert Ledger_EnergyUnbalanced();
-        if (payload.creditSum() != payload.debitSum()) revert Ledger_MoneyUnbalanced();
-        if (eager && Network.check(registry, s.gridVersion, certificate) != payload.busVectorHash()) {
-            revert Ledger_WrongBusVector();
-        }
+        revert Ledger_WrongInputs();
+    }
 
-        headerHash = Headers.hash(domainHash, previousHash, payload);
-        // Whatever may still be voided keeps its predecessor and its inputs: this header takes the slot of a lap ago,
-        // and the orders of the two intervals after it take theirs. So the header a lap before the second of them must
-        // be final. What a void has left is overwritten at once.
-        uint256 ahead = uint256(interval) + 2;
-        if (ahead > ringSize && !_isPast(uint32(_headers[ahead % ringSize])) && interval > _formerHead) {
-            revert Ledger_RingFull();
+    function _requireSigned(bytes32 headerHash, bytes calldata signatures_) private view {
+        uint256 count = signatures_.length / _SIGNATURE;
+        if (signatures_.length % _SIGNATURE != 0 || count + 1 < signatures) revert Ledger_TooFewSignatures();
+        if (count == 0) return;
+        bytes32 digest = MessageHashUtils.toTypedDataHash(domainSeparator, _structHash(headerHash));
+        address last = address(0);
+        unchecked {
+            for (uint256 from = 0; from < signatures_.length; from += _SIGNATURE) {
+                bytes32 r;
+                bytes32 vs;
+                assembly ("memory-safe") {
+                    r := calldataload(add(signatures_.offset, from))
+                    vs := calldataload(add(signatures_.offset, add(from, 32)))
+                }
+                address signer = ECDSA.recover(digest, r, vs);
+                if (signer <= last || signer == msg.sender) revert Ledger_TooFewSignatures();
+                if (!_signers[signer]) revert Ledger_NotSigner();
+                last = signer;
+            }
         }
-        _headers[interval % ringSize] = _entry(interval, headerHash, payload.stateRoot(), block.timestamp);
-        s.head = interval;
-        _status = s;
-        emit HeaderPosted(interval, headerHash);
+    }
+
+    function _structHash(bytes32 headerHash) private pure returns (bytes32 hash) {
+        bytes32 typeHash = _HEADER_TYPEHASH;
+        assembly ("memory-safe") {
+            mstore(0, typeHash)
+            mstore(0x20, headerHash)
+            hash := keccak256(0, 0x40)
+        }
     }
 
     /* ------------------------------------------------ VOID AND FREEZE ---------------------------------------- */
 
     /// @inheritdoc IClearingLedger
-    function voidFrom(uint32 interval, bool ordersFault) external {
+    function voidFrom(HeaderEvidence calldata header, bool ordersFault) external returns (uint32 interval) {
         if (msg.sender != faults) revert Ledger_Unauthorised();
-        _void(interval);
-        if (ordersFault) _reopenOrders(interval);
+        interval = _void(header);
+        if (ordersFault) {
+            _keep(interval, Entries.REOPENED);
+            emit OrdersReopened(interval);
+        } else {
+            _open(interval, header.payload);
+        }
     }
 
     /// @inheritdoc IClearingLedger
-    function voidSeed(uint32 interval, bytes32 ordersRoot, bytes32 seed, uint32 committedAt) external {
+    function voidSeed(HeaderEvidence calldata header, uint32 committedAt) external returns (uint32 interval) {
         if (msg.sender != faults) revert Ledger_Unauthorised();
-        if (!hasInputs(interval, ordersRoot, seed)) revert Ledger_WrongInputs();
-        if (interval <= _status.head) _void(interval);
-        _reopenSeed(interval, ordersRoot, committedAt);
+        interval = _void(header);
+        _awaitSeed(interval, header.payload.ordersRoot(), committedAt);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function reopenSeed(SeedEvidence calldata a, bytes32 seed, uint32 committedAt) external {
+        if (msg.sender != faults) revert Ledger_Unauthorised();
+        if (!hasInputs(a.interval, a.ordersRoot, seed, a.reserved, a.gridVersion, a.termsHash)) {
+            revert Ledger_WrongInputs();
+        }
+        _status.operator = address(0);
+        _awaitSeed(a.interval, a.ordersRoot, committedAt);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function restoreInputs(HeaderEvidence calldata header) external {
+        if (header.payload.length != Headers.LENGTH) revert Ledger_PayloadLength();
+        uint32 interval = header.payload.interval();
+        _requireEntry(interval, Entries.VOIDED, _hash(header), header.payload.stateRoot());
+        _open(interval, header.payload);
+        emit InputsRestored(interval);
+    }
+
+    /// @dev Void a header and all after it. What becomes of its own slot is the caller's.
+    function _void(HeaderEvidence calldata header) private returns (uint32 interval) {
+        uint256 entry;
+        (interval, entry) = _requireHeader(header);
+        if (_isPast(uint32(entry))) revert Ledger_AlreadyFinal();
+        Status memory s = _status;
+        uint32 head_ = _headOf(s);
+        emit HeadersVoided(interval, head_);
+        // Each slot tells the truth by itself, so that nobody has to ask how far the headers stand.
+        for (uint256 later = uint256(interval) + 1; later <= head_; ++later) {
+            _keep(later, Entries.inPhase(_entry(later), Entries.VOIDED));
+        }
+        _unreserve(head_);
+        _moveHead(s, head_);
+        _moveHead(s, interval - 1);
+        s.operator = address(0);
+        s.restartedAt = uint32(block.timestamp);
+        _status = s;
+    }
+
+    /// @dev The orders, the seed and the terms of a header that was voided stand, for whoever posts next.
+    function _open(uint256 interval, bytes calldata payload) private {
+        uint256 tag = _tag(interval, Entries.OPEN);
+        _keep(
+            interval,
+            Entries.inputs(
+                tag,
+                interval,
+                payload.ordersRoot(),
+                payload.seed(),
+                address(0),
+                payload.gridVersion(),
+                Headers.hashTerms(payload.policyHash(), payload.sharesRoot(), payload.contractsRoot())
+            )
+        );
     }
 
     /// @inheritdoc IClearingLedger
     function forgetOperator() external {
         if (msg.sender != bond) revert Ledger_Unauthorised();
+        _forget();
+    }
+
+    /// @inheritdoc IClearingLedger
+    function setSigner(address signer, bool admitted) external {
+        if (msg.sender != bond) revert Ledger_Unauthorised();
+        _signers[signer] = admitted;
+        _forget();
+    }
+
+    function _forget() private {
+        _unreserve(head());
         _status.operator = address(0);
+    }
+
+    /// @inheritdoc IClearingLedger
+    function beginAmendments() external {
+        if (msg.sender != terms) revert Ledger_Unauthorised();
+        _status.amended = true;
     }
 
     /// @inheritdoc IClearingLedger
     function freeze() external {
         Status memory s = _status;
         if (s.frozen) revert Ledger_IsFrozen();
-        uint256 last = _postedAt(s.head);
+        uint32 head_ = _headOf(s);
+        uint256 last = uint32(_entry(head_));
         if (s.restartedAt > last) last = s.restartedAt;
         if (block.timestamp <= last + deadlineSeconds) revert Ledger_NotLate(last + deadlineSeconds);
+        _unreserve(head_);
         _status.frozen = true;
-        emit Frozen(s.head);
+        emit Frozen(head_);
     }
 
     /* ------------------------------------------------ GETTERS ------------------------------------------------ */
 
     /// @inheritdoc IClearingLedger
-    function requireHeader(HeaderEvidence calldata header) public view returns (uint32 interval) {
-        if (header.payload.length != Headers.LENGTH) revert Ledger_PayloadLength();
-        interval = header.payload.interval();
-        bytes32 hash = Headers.hash(domainHash, header.previousHash, header.payload);
-        _requireEntry(interval, hash, header.payload.stateRoot());
+    function requireHeader(HeaderEvidence calldata header) external view returns (uint32 interval) {
+        (interval,) = _requireHeader(header);
     }
 
     /// @inheritdoc IClearingLedger
-    function requireFinal(StateEvidence calldata state) external view {
-        uint256 entry = _requireEntry(state.interval, state.headerHash, state.stateRoot);
-        if (!_isPast(uint32(entry))) revert Ledger_NotFinal(state.interval);
+    function requireFinal(uint32 interval, bytes32 headerHash, bytes32 stateRoot) external view {
+        uint256 entry = _requireEntry(interval, Entries.POSTED, headerHash, stateRoot);
+        if (!_isPast(uint32(entry))) revert Ledger_NotFinal(interval);
     }
 
     /// @inheritdoc IClearingLedger
     function hashHeader(HeaderEvidence calldata header) external view returns (bytes32) {
-        return Headers.hash(domainHash, header.previousHash, header.payload);
-    }
-
-    /// @inheritdoc IClearingLedger
-    function head() external view returns (uint32) {
-        return _status.head;
+        return _hash(header);
     }
 
     /// @inheritdoc IClearingLedger
     function finalHead() external view returns (uint32 interval) {
-        interval = _status.head;
+        interval = head();
         while (!_isFinal(interval)) --interval;
     }
 
     /// @inheritdoc IClearingLedger
     function nextGate() external view returns (uint32) {
-        uint32 head_ = _status.head;
-        return (head_ > _formerHead ? head_ : _formerHead) + 3;
+        Status memory s = _status;
+        uint32 head_ = _headOf(s);
+        uint32 former = s.head + s.ahead;
+        return (head_ > former ? head_ : former) + 3;
     }
 
     /// @inheritdoc IClearingLedger
@@ -272,18 +405,16 @@ contract ClearingLedger is IClearingLedger, OrderLog {
 
     /// @inheritdoc IClearingLedger
     function escapable() external view returns (bool) {
-        return _status.frozen && _isFinal(_status.head);
+        return _status.frozen && _isFinal(head());
     }
 
     /// @inheritdoc IClearingLedger
     function postedAt(uint32 interval) external view returns (uint32) {
-        _requireKept(interval);
-        return _postedAt(interval);
-    }
-
-    /// @inheritdoc IClearingLedger
-    function gridVersion() external view returns (uint32) {
-        return _status.gridVersion;
+        uint32 head_ = head();
+        if (interval > head_ || head_ - interval >= ringSize || !_stands(interval)) {
+            revert Ledger_UnknownHeader(interval);
+        }
+        return uint32(_entry(interval));
     }
 
     /// @inheritdoc IClearingLedger
@@ -293,88 +424,30 @@ contract ClearingLedger is IClearingLedger, OrderLog {
 
     /* ------------------------------------------------ INTERNAL ----------------------------------------------- */
 
-    /// @dev Check that posting goes on and that the sender is a bonded signer, remembering it if it was looked up.
-    function _admit() private view returns (Status memory s) {
-        s = _status;
-        if (s.frozen) revert Ledger_IsFrozen();
-        if (msg.sender != s.operator) {
-            if (!IOracleBond(bond).mayPost(msg.sender)) revert Ledger_NotSigner();
-            s.operator = msg.sender;
-        }
+    function _requireHeader(HeaderEvidence calldata header) private view returns (uint32 interval, uint256 entry) {
+        if (header.payload.length != Headers.LENGTH) revert Ledger_PayloadLength();
+        interval = header.payload.interval();
+        entry = _requireEntry(interval, Entries.POSTED, _hash(header), header.payload.stateRoot());
     }
 
-    /// @notice See OrderLog.
-    function _admitOrders() internal view override returns (uint32) {
-        return _admit().head;
-    }
-
-    /// @notice See OrderLog.
-    function _ring() internal view override returns (uint32) {
-        return ringSize;
-    }
-
-    /// @notice See OrderLog.
-    function _beacon() internal view override returns (address) {
-        return beacon;
-    }
-
-    /// @dev Check that an interval stands and that its slot is still its own: voided headers hold theirs as well.
-    function _requireKept(uint32 interval) private view {
-        uint32 head_ = _status.head;
-        uint32 newest = head_ > _formerHead ? head_ : _formerHead;
-        if (interval > head_ || newest - interval >= ringSize) revert Ledger_UnknownHeader(interval);
-    }
-
-    /// @dev The digest names the interval, so what another has left in the slot does not answer for it.
-    function _requireEntry(uint32 interval, bytes32 headerHash, bytes32 stateRoot)
+    /// @dev Digest and lap name the interval, so what another has left in the slot does not answer for it.
+    function _requireEntry(uint32 interval, uint256 phase, bytes32 headerHash, bytes32 stateRoot)
         private
         view
         returns (uint256 entry)
     {
-        if (interval > _status.head) revert Ledger_UnknownHeader(interval);
-        entry = _headers[interval % ringSize];
-        if (_entry(interval, headerHash, stateRoot, uint32(entry)) != entry) revert Ledger_UnknownHeader(interval);
-    }
-
-    /// @dev Void a header and all after it.
-    function _void(uint32 interval) private {
-        Status memory s = _status;
-        if (interval == 0) revert Ledger_UnknownHeader(interval);
-        _requireKept(interval);
-        if (_isFinal(interval)) revert Ledger_AlreadyFinal();
-        emit HeadersVoided(interval, s.head);
-        if (s.head > _formerHead) _formerHead = s.head;
-        s.head = interval - 1;
-        s.operator = address(0);
-        s.restartedAt = uint32(block.timestamp);
-        _status = s;
-    }
-
-    function _postedAt(uint32 interval) private view returns (uint32) {
-        return uint32(_headers[interval % ringSize]);
+        entry = _entry(interval);
+        if (entry != Entries.posted(_tag(interval, phase), interval, headerHash, stateRoot, uint32(entry))) {
+            revert Ledger_UnknownHeader(interval);
+        }
     }
 
     /// @dev Genesis cannot be disputed and is final at once.
     function _isFinal(uint32 interval) private view returns (bool) {
-        return interval == 0 || _isPast(_postedAt(interval));
+        return interval == 0 || _isPast(uint32(_entry(interval)));
     }
 
-    function _isPast(uint32 time) private view returns (bool) {
-        return block.timestamp >= uint256(time) + windowSeconds;
-    }
-
-    function _entry(uint32 interval, bytes32 headerHash, bytes32 stateRoot, uint256 time)
-        private
-        pure
-        returns (uint256 entry)
-    {
-        assembly ("memory-safe") {
-            let free := mload(0x40)
-            mstore(0, headerHash)
-            mstore(0x20, stateRoot)
-            mstore(0x40, shl(224, interval))
-            entry := or(shl(32, shr(32, keccak256(0, 0x44))), time)
-            mstore(0x40, free)
-        }
+    function _hash(HeaderEvidence calldata header) private view returns (bytes32) {
+        return Headers.hash(domainHash, header.previousHash, header.payload);
     }
 }

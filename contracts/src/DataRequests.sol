@@ -34,6 +34,8 @@ contract DataRequests is IDataRequests {
     /// @dev So many questions about a header cost the same; each further as many double the price.
     uint256 private constant _PER_PRICE = 32;
     uint256 private constant _MAX_DOUBLINGS = 32;
+    /// @dev Gas for who is given a fee back by somebody else's question.
+    uint256 private constant _STIPEND = 30_000;
     address payable private constant _BURN = payable(0x000000000000000000000000000000000000dEaD);
 
     /// @notice The ledger whose headers are asked about.
@@ -68,7 +70,7 @@ contract DataRequests is IDataRequests {
         bytes32 headerHash = _disputable(header);
         if (kind == _VECTOR) {
             if (index != 0) revert Requests_NoSuchNode();
-            return _ask(Question(headerHash, h.busVectorHash(), kind, 0, 0, 0), _vectorBytes(h));
+            return _ask(Question(headerHash, h.busVectorHash(), kind, 0, 0, 0), _vectorBytes(h), h.interval());
         }
         uint8 depth = ledger.treeDepth();
         bytes32 root = _root(h, kind);
@@ -76,7 +78,9 @@ contract DataRequests is IDataRequests {
         if (kind == Records.KIND_READING && root == Trees.EMPTY_LEAF) revert Requests_NoSuchNode();
         if (index >> depth != 0) revert Requests_NoSuchNode();
         if (kind == _STATE_BEFORE) kind = Records.KIND_STATE;
-        return _ask(Question(headerHash, root, kind, depth, 0, index), Records.ORDER_LENGTH + 32 * uint256(depth));
+        return _ask(
+            Question(headerHash, root, kind, depth, 0, index), Records.ORDER_LENGTH + 32 * uint256(depth), h.interval()
+        );
     }
 
     /// @inheritdoc IDataRequests
@@ -98,7 +102,7 @@ contract DataRequests is IDataRequests {
             q.depth = uint8(b.depth);
         }
         if (height > q.depth || position >> (q.depth - height) != 0) revert Requests_NoSuchNode();
-        return _ask(q, Records.ALLOCATION_LENGTH + 64 * uint256(q.depth));
+        return _ask(q, Records.ALLOCATION_LENGTH + 64 * uint256(q.depth), h.interval());
     }
 
     /* ------------------------------------------------ ANSWERING ---------------------------------------------- */
@@ -176,15 +180,27 @@ contract DataRequests is IDataRequests {
         return ((_GAS + _GAS_PER_BYTE * bytesAsked) * gasPrice + 1 gwei - 1) / 1 gwei * 1 gwei;
     }
 
-    function _ask(Question memory q, uint256 bytesAsked) private returns (bytes32 key) {
+    function _ask(Question memory q, uint256 bytesAsked, uint32 interval) private returns (bytes32 key) {
         uint256 fee = price(q.headerHash, bytesAsked);
         if (msg.value < fee) revert Requests_FeeTooLow(fee);
         key = keccak256(abi.encode(q));
-        if (_open[key].answerBy != 0) revert Requests_AlreadyAsked();
+        Open memory earlier = _open[key];
+        // What nobody answered can be asked again once the same header was posted again.
+        if (
+            earlier.answerBy != 0
+                && (earlier.asker == address(0)
+                    || earlier.answerBy >= uint256(ledger.postedAt(interval)) + answerSeconds)
+        ) revert Requests_AlreadyAsked();
         uint256 until = block.timestamp + answerSeconds;
         _open[key] = Open(msg.sender, uint32(until), uint64(fee / 1 gwei));
         ++asked[q.headerHash];
         emit Asked(key, q, msg.sender, until);
+        if (earlier.feeGwei != 0) {
+            // Whoever asked then and refuses its fee must not keep anybody from asking now.
+            // solhint-disable-next-line avoid-low-level-calls
+            (bool sent,) = earlier.asker.call{value: uint256(earlier.feeGwei) * 1 gwei, gas: _STIPEND}("");
+            if (sent) emit Refunded(key, uint256(earlier.feeGwei) * 1 gwei);
+        }
         if (msg.value > fee) Address.sendValue(payable(msg.sender), msg.value - fee);
     }
 

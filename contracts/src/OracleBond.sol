@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
 import {IOracleBond} from "./interfaces/IOracleBond.sol";
 
@@ -65,8 +66,17 @@ contract OracleBond is IOracleBond {
 
     /* ------------------------------------------------ STORAGE ------------------------------------------------ */
 
-    /// @inheritdoc IOracleBond
-    uint256 public bonded;
+    /// @dev Whose money this contract holds, in one slot, all in micro.
+    /// @param bonded What stands behind the signers.
+    /// @param burning What is to be burned.
+    /// @param relieving What is to go to the relief fund.
+    struct Stake {
+        uint96 bonded;
+        uint80 burning;
+        uint80 relieving;
+    }
+
+    Stake private _stake;
     /// @inheritdoc IOracleBond
     mapping(address account => bool admitted) public isSigner;
     /// @notice Announced changes of signers.
@@ -83,8 +93,8 @@ contract OracleBond is IOracleBond {
     /// @param signers The first signers.
     constructor(Config memory c, address[] memory signers) {
         if (
-            2 * c.reward > c.penalty || c.penalty == 0 || signers.length == 0 || c.treasurer == address(0)
-                || c.relief == address(0)
+            2 * c.reward > c.penalty || c.penalty == 0 || c.penalty > type(uint64).max || signers.length == 0
+                || c.treasurer == address(0) || c.relief == address(0)
         ) revert Bond_BadConfig();
         token = c.token;
         ledger = c.ledger;
@@ -97,8 +107,7 @@ contract OracleBond is IOracleBond {
         delaySeconds = c.delaySeconds;
         for (uint256 i = 0; i < signers.length; ++i) {
             if (signers[i] == address(0)) revert Bond_BadConfig();
-            isSigner[signers[i]] = true;
-            emit SignerSet(signers[i], true);
+            _setSigner(signers[i], true);
         }
     }
 
@@ -111,14 +120,14 @@ contract OracleBond is IOracleBond {
 
     /// @inheritdoc IOracleBond
     function bond(uint256 amount) external {
-        bonded += amount;
+        _stake.bonded += SafeCast.toUint96(amount);
         emit Bonded(msg.sender, amount);
         token.safeTransferFrom(msg.sender, address(this), amount);
     }
 
     /// @inheritdoc IOracleBond
     function announceWithdrawal(uint256 amount) external onlyTreasurer {
-        if (amount > bonded) revert Bond_Insufficient();
+        if (amount > _stake.bonded) revert Bond_Insufficient();
         withdrawing = amount;
         withdrawableAt = block.timestamp + delaySeconds;
         emit WithdrawalAnnounced(amount, withdrawableAt);
@@ -129,12 +138,12 @@ contract OracleBond is IOracleBond {
     function withdraw() external onlyTreasurer {
         uint256 amount = withdrawing;
         if (amount == 0 || block.timestamp < withdrawableAt) revert Bond_NotDue();
-        if (amount > bonded) revert Bond_Insufficient();
-        uint256 left = bonded - amount;
+        if (amount > _stake.bonded) revert Bond_Insufficient();
+        uint256 left = _stake.bonded - amount;
         if (left < minimum && IClearingLedger(ledger).finalHead() != IClearingLedger(ledger).head()) {
             revert Bond_HeaderOpen();
         }
-        bonded = left;
+        _stake.bonded = uint96(left);
         withdrawing = 0;
         emit Withdrawn(amount);
         IClearingLedger(ledger).forgetOperator();
@@ -144,16 +153,26 @@ contract OracleBond is IOracleBond {
     /// @inheritdoc IOracleBond
     function slash(address prover) external {
         if (msg.sender != faults) revert Bond_Unauthorised();
-        uint256 amount = penalty < bonded ? penalty : bonded;
+        Stake memory s = _stake;
+        uint256 amount = penalty < s.bonded ? penalty : s.bonded;
         // Half of what is left is burned even when less than the penalty is left.
         uint256 shared = amount / 2;
         uint256 paid = prover == address(0) ? 0 : reward < shared ? reward : shared;
-        uint256 relieved = shared - paid;
-        bonded -= amount;
-        emit Slashed(prover, paid, relieved, amount - shared);
-        token.safeTransfer(BURN, amount - shared);
+        s.bonded -= uint96(amount);
+        s.burning += uint80(amount - shared);
+        s.relieving += uint80(shared - paid);
+        _stake = s;
+        emit Slashed(prover, paid, shared - paid, amount - shared);
         if (paid != 0) token.safeTransfer(prover, paid);
-        if (relieved != 0) token.safeTransfer(relief, relieved);
+    }
+
+    /// @inheritdoc IOracleBond
+    function distribute() external {
+        (uint256 burning, uint256 relieving) = (_stake.burning, _stake.relieving);
+        (_stake.burning, _stake.relieving) = (0, 0);
+        emit Distributed(burning, relieving);
+        if (burning != 0) token.safeTransfer(BURN, burning);
+        if (relieving != 0) token.safeTransfer(relief, relieving);
     }
 
     /* ------------------------------------------------ SIGNERS ------------------------------------------------ */
@@ -170,13 +189,23 @@ contract OracleBond is IOracleBond {
         Change memory change = changes[signer];
         if (change.executableAt == 0 || block.timestamp < change.executableAt) revert Bond_NotDue();
         delete changes[signer];
-        isSigner[signer] = change.admitted;
-        emit SignerSet(signer, change.admitted);
-        IClearingLedger(ledger).forgetOperator();
+        _setSigner(signer, change.admitted);
     }
 
     /// @inheritdoc IOracleBond
     function mayPost(address account) external view returns (bool) {
-        return isSigner[account] && bonded >= minimum + withdrawing;
+        return isSigner[account] && _stake.bonded >= minimum + withdrawing;
+    }
+
+    /// @inheritdoc IOracleBond
+    function bonded() external view returns (uint256) {
+        return _stake.bonded;
+    }
+
+    /// @dev The ledger keeps its own copy, for signatures.
+    function _setSigner(address signer, bool admitted) private {
+        isSigner[signer] = admitted;
+        emit SignerSet(signer, admitted);
+        IClearingLedger(ledger).setSigner(signer, admitted);
     }
 }

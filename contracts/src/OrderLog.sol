@@ -1,92 +1,116 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IntervalRing} from "./IntervalRing.sol";
+import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
+import {IMarketTerms} from "./interfaces/IMarketTerms.sol";
 import {IOrderLog} from "./interfaces/IOrderLog.sol";
+import {Entries} from "./libraries/Entries.sol";
 
 /// @title OrderLog
 /// @notice See IOrderLog. The part of the ledger that a void never rolls back.
-///
-/// One slot of a ring per interval, overwritten in place: `digest (27 bytes) ‖ lap u8 ‖ committedAt u32`. While the
-/// seed is awaited the digest is the root's first 27 bytes; afterwards `committedAt` is 0 and the digest is that of
-/// those 27 bytes and the seed. The lap (interval / ring size, plus one, modulo 256) tells an interval's entry from
-/// what the lap before left in the slot. Two inputs with one digest of 216 bits take 2^108 hashes to find.
-abstract contract OrderLog is IOrderLog {
-    mapping(uint256 slot => uint256 entry) private _inputs;
+abstract contract OrderLog is IntervalRing {
+    /// @inheritdoc IClearingLedger
+    address public immutable beacon;
+    /// @inheritdoc IClearingLedger
+    address public immutable terms;
+    /// @inheritdoc IClearingLedger
+    uint32 public immutable gridVersion;
+    /// @dev Policy, shares and contracts at genesis, as one hash.
+    bytes32 internal immutable _openingTerms;
+
+    /// @notice Bind the log to what brings its seeds and to what says what is in force.
+    /// @param beacon_ The randomness adapter, which may not be deployed yet.
+    /// @param terms_ The terms, which may not be deployed yet.
+    /// @param gridVersion_ The grid at genesis.
+    /// @param openingTerms `H(policyHash ‖ sharesRoot ‖ contractsRoot)` at genesis.
+    constructor(address beacon_, address terms_, uint32 gridVersion_, bytes32 openingTerms) {
+        if (beacon_ == address(0) || terms_ == address(0)) revert Ledger_BadConfig();
+        beacon = beacon_;
+        terms = terms_;
+        gridVersion = gridVersion_;
+        _openingTerms = openingTerms;
+    }
 
     /// @inheritdoc IOrderLog
+    /// @dev The slot still holds the header of a lap ago, which nothing needs any more: see acceptSeed.
     function commitOrders(uint32 interval, bytes32 ordersRoot) external {
-        uint32 head_ = _admitOrders();
-        if (interval <= head_ || interval > head_ + 2) revert OrderLog_IntervalNotOpen(interval, head_);
-        uint256 slot = interval % _ring();
-        uint256 lap = _lap(interval);
-        if (_lapOf(_inputs[slot]) == lap) revert OrderLog_AlreadyCommitted(interval);
-        _inputs[slot] = _pack(ordersRoot, lap, uint32(block.timestamp));
+        Status memory s = _status;
+        if (_admit(s)) _status = s;
+        // The head is s.head or one more; an interval up to it is found committed below.
+        uint256 ahead = uint256(interval) - s.head;
+        if (interval <= s.head || ahead > 3 || (ahead == 3 && !_stands(interval - 2))) {
+            revert OrderLog_IntervalNotOpen(interval, _headOf(s));
+        }
+        uint256 tag = _tag(interval, Entries.COMMITTED);
+        // Whatever is in its slot of its own lap: only what was opened again has none.
+        if (Entries.tagOf(_entry(interval)) >> 3 == tag >> 3) revert OrderLog_AlreadyCommitted(interval);
+        _keep(interval, Entries.committed(tag, ordersRoot, uint32(block.timestamp)));
         emit OrdersCommitted(interval, ordersRoot);
     }
 
     /// @inheritdoc IOrderLog
+    /// @dev When this interval is posted, orders can be fixed for the two after it, in the slots of headers of a lap
+    /// ago. So it is taken only when the header a lap before the third after it is final: then no void can ever need
+    /// what those orders overwrite, neither as a header nor as the one before a header.
     function acceptSeed(uint32 interval, bytes32 seed) external {
-        if (msg.sender != _beacon()) revert OrderLog_OnlyBeacon();
-        uint256 slot = interval % _ring();
-        uint256 entry = _inputs[slot];
-        uint256 lap = _lap(interval);
-        if (_lapOf(entry) != lap || uint32(entry) == 0) revert OrderLog_NotAwaitingSeed(interval);
-        _inputs[slot] = _pack(_digest(bytes32(entry), seed), lap, 0);
-        emit SeedAccepted(interval, seed);
+        if (msg.sender != beacon) revert OrderLog_OnlyBeacon();
+        Status memory s = _status;
+        if (s.frozen) revert Ledger_IsFrozen();
+        uint32 head_ = _headOf(s);
+        uint256 entry = _entry(interval);
+        if (uint256(interval) != uint256(head_) + 1 || Entries.tagOf(entry) != _tag(interval, Entries.COMMITTED)) {
+            revert OrderLog_NotAwaitingSeed(interval);
+        }
+        _requireRoom(uint256(interval) + 3);
+        // Nobody is reserved for where the bond has forgotten who fixed the orders.
+        uint256 tag = _tag(interval, s.operator == address(0) ? Entries.OPEN : Entries.SEEDED);
+        // No change can hold for an interval whose orders are fixed that was not written before they were.
+        (uint32 grid, bytes32 termsHash) =
+            s.amended ? IMarketTerms(terms).inForce(interval) : (gridVersion, _openingTerms);
+        _keep(interval, Entries.inputs(tag, interval, bytes32(entry), seed, s.operator, grid, termsHash));
+        if (s.head != head_) {
+            _moveHead(s, head_);
+            _status = s;
+        }
+        emit SeedAccepted(interval, seed, s.operator, grid);
     }
 
     /// @inheritdoc IOrderLog
     function ordersCommittedAt(uint32 interval) external view returns (uint32) {
-        uint256 entry = _inputs[interval % _ring()];
-        return _lapOf(entry) == _lap(interval) ? uint32(entry) : 0;
+        uint256 entry = _entry(interval);
+        return Entries.tagOf(entry) == _tag(interval, Entries.COMMITTED) ? uint32(entry) : 0;
     }
 
     /// @inheritdoc IOrderLog
-    function hasInputs(uint32 interval, bytes32 ordersRoot, bytes32 seed) public view returns (bool) {
-        return _inputs[interval % _ring()] == _pack(_digest(ordersRoot, seed), _lap(interval), 0);
-    }
-
-    /// @notice Forget the inputs of an interval, so that corrected orders can be committed.
-    /// @param interval The interval.
-    function _reopenOrders(uint32 interval) internal {
-        // Not 0: a slot once used is never cleared, so that no later interval pays for a new one.
-        _inputs[interval % _ring()] = 1;
-        emit OrdersReopened(interval);
+    function hasInputs(
+        uint32 interval,
+        bytes32 ordersRoot,
+        bytes32 seed,
+        address reserved,
+        uint32 gridVersion_,
+        bytes32 termsHash
+    ) public view returns (bool) {
+        uint256 entry = _entry(interval);
+        uint256 tag = Entries.tagOf(entry);
+        return (tag == _tag(interval, Entries.SEEDED) || tag == _tag(interval, Entries.OPEN))
+            && entry == Entries.inputs(tag, interval, ordersRoot, seed, reserved, gridVersion_, termsHash);
     }
 
     /// @notice Forget the seed of an interval but not its orders, which await their seed as they did before.
     /// @param interval The interval.
     /// @param ordersRoot Root of its orders tree.
     /// @param committedAt When they were fixed, not 0.
-    function _reopenSeed(uint32 interval, bytes32 ordersRoot, uint32 committedAt) internal {
-        _inputs[interval % _ring()] = _pack(ordersRoot, _lap(interval), committedAt);
+    function _awaitSeed(uint32 interval, bytes32 ordersRoot, uint32 committedAt) internal {
+        _keep(interval, Entries.committed(_tag(interval, Entries.COMMITTED), ordersRoot, committedAt));
         emit SeedReopened(interval);
     }
 
-    /// @notice Check that the sender may commit orders now.
-    /// @return The newest interval with a header.
-    function _admitOrders() internal virtual returns (uint32);
-
-    /// @notice Number of intervals kept, more than 2.
-    function _ring() internal view virtual returns (uint32);
-
-    /// @notice The only account that may bring seeds.
-    function _beacon() internal view virtual returns (address);
-
-    function _pack(bytes32 digest, uint256 lap, uint32 committedAt) private pure returns (uint256) {
-        return uint256(digest) >> 40 << 40 | lap << 32 | committedAt;
-    }
-
-    function _digest(bytes32 ordersRoot, bytes32 seed) private pure returns (bytes32) {
-        return keccak256(abi.encodePacked(bytes27(ordersRoot), seed));
-    }
-
-    /// @dev 1 to 255, so that no lap is that of an unused or reopened slot.
-    function _lap(uint32 interval) private view returns (uint256) {
-        return interval / _ring() % 255 + 1;
-    }
-
-    function _lapOf(uint256 entry) private pure returns (uint256) {
-        return uint8(entry >> 32);
+    /// @dev Genesis cannot be disputed. After a void a slot may hold its own interval again, for which there was room.
+    function _requireRoom(uint256 interval) private view {
+        if (interval <= ringSize) return;
+        uint256 entry = _entry(interval);
+        bool isOwn = Entries.tagOf(entry) >> 3 == _tag(interval, 0) >> 3;
+        if (!isOwn && !_isPast(uint32(entry))) revert IClearingLedger.Ledger_RingFull();
     }
 }

@@ -39,11 +39,11 @@ abstract contract OutflowFuse is IOutflowFuse {
     }
 
     /// @notice How much of a payment of earnings may be made now, counting it as made.
-    /// @param deposited All that the account has ever deposited.
+    /// @param staked Whether all that the account has ever deposited reaches the stake.
     /// @param amount What is due.
     /// @return What may be paid; the rest stays due.
-    function _fused(uint64 deposited, uint64 amount) internal returns (uint64) {
-        if (deposited >= outflowStake || amount == 0) return amount;
+    function _fused(bool staked, uint64 amount) internal returns (uint64) {
+        if (staked || amount == 0) return amount;
         uint64 left = outflowLeft();
         if (amount > left) {
             emit OutflowHeld(amount - left);

@@ -9,7 +9,7 @@ import {ISettlementEscrow} from "./interfaces/ISettlementEscrow.sol";
 import {Records} from "./libraries/Records.sol";
 import {Trees} from "./libraries/Trees.sol";
 import {OutflowFuse} from "./OutflowFuse.sol";
-import {LeafEvidence, StateEvidence} from "./types/Evidence.sol";
+import {LeafEvidence} from "./types/Evidence.sol";
 
 /// @title SettlementEscrow
 /// @notice See ISettlementEscrow. Nothing here can stop a participant from being paid: there is no pause and no
@@ -17,16 +17,18 @@ import {LeafEvidence, StateEvidence} from "./types/Evidence.sol";
 contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     using SafeERC20 for IERC20;
 
-    /// @dev The two slots of a participant, both written at registration. `deposited` is one more than all that it ever
-    /// deposited, so that the second slot is in use for life and no later step pays for a new one.
+    /// @dev The two slots of a participant, both written at registration. A claim needs only the first. `staked` is
+    /// whether all that it ever deposited reaches the fuse's stake; `deposited` is one more than that, so that the
+    /// second slot is in use for life and no later step pays for a new one.
     struct Slots {
         address owner;
+        uint64 paid;
+        bool escaped;
+        bool staked;
+        uint64 deposit;
+        uint64 announced;
         uint32 since;
         uint32 withdrawableFrom;
-        bool escaped;
-        uint64 deposit;
-        uint64 paid;
-        uint64 announced;
         uint64 deposited;
     }
 
@@ -97,20 +99,30 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     /* ------------------------------------------------ OUT ---------------------------------------------------- */
 
     /// @inheritdoc ISettlementEscrow
-    function claim(StateEvidence calldata state, LeafEvidence calldata leaf) external returns (uint64 amount) {
-        ledger.requireFinal(state);
+    function claim(uint32 interval, bytes32 headerHash, LeafEvidence calldata leaf) external returns (uint64 amount) {
+        (uint32 index, bytes32 root) = _leaf(leaf);
+        ledger.requireFinal(interval, headerHash, root);
         address owner;
-        (owner, amount) = _claim(state.interval, state.stateRoot, leaf);
+        (owner, amount) = _claim(interval, index, leaf.record);
         if (amount == 0) revert Escrow_NothingDue();
         token.safeTransfer(owner, amount);
     }
 
     /// @inheritdoc ISettlementEscrow
-    function claimMany(StateEvidence calldata state, LeafEvidence[] calldata leaves) external returns (uint64 amount) {
-        ledger.requireFinal(state);
-        bytes32 root = state.stateRoot;
+    function claimMany(uint32 interval, bytes32 headerHash, LeafEvidence[] calldata leaves)
+        external
+        returns (uint64 amount)
+    {
+        bytes32 common;
         for (uint256 i = 0; i < leaves.length; ++i) {
-            (address owner, uint64 part) = _claim(state.interval, root, leaves[i]);
+            (uint32 index, bytes32 root) = _leaf(leaves[i]);
+            if (i == 0) {
+                common = root;
+                ledger.requireFinal(interval, headerHash, root);
+            } else if (root != common) {
+                revert Escrow_WrongLeaf();
+            }
+            (address owner, uint64 part) = _claim(interval, index, leaves[i].record);
             if (part != 0) {
                 amount += part;
                 token.safeTransfer(owner, part);
@@ -131,12 +143,15 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     }
 
     /// @inheritdoc ISettlementEscrow
-    function withdraw(StateEvidence calldata state, LeafEvidence calldata leaf) external returns (uint64 amount) {
-        ledger.requireFinal(state);
-        uint32 index = _leafIndex(state.stateRoot, leaf);
+    function withdraw(uint32 interval, bytes32 headerHash, LeafEvidence calldata leaf)
+        external
+        returns (uint64 amount)
+    {
+        (uint32 index, bytes32 root) = _leaf(leaf);
+        ledger.requireFinal(interval, headerHash, root);
         Slots storage a = _open(index);
         amount = a.announced;
-        if (amount == 0 || state.interval < a.withdrawableFrom) revert Escrow_NotReleased();
+        if (amount == 0 || interval < a.withdrawableFrom) revert Escrow_NotReleased();
         uint64 owed = _owed(a, leaf.record);
         if (amount > owed) amount = owed;
         if (amount > a.deposit) amount = a.deposit;
@@ -147,24 +162,19 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     }
 
     /// @inheritdoc ISettlementEscrow
-    function escape(StateEvidence calldata state, uint32 index, LeafEvidence calldata leaf)
-        external
-        returns (uint64 amount)
-    {
+    function escape(bytes32 headerHash, uint32 index, LeafEvidence calldata leaf) external returns (uint64 amount) {
         if (!ledger.escapable()) revert Escrow_NotEscapable();
-        if (state.interval != ledger.head()) revert Escrow_NotLastHeader();
-        ledger.requireFinal(state);
-        bytes32 root = state.stateRoot;
+        uint32 found = index;
+        bytes32 root;
+        bool isListed = leaf.record.length != 0;
+        if (isListed) (found, root) = _leaf(leaf);
+        else root = _rootOf(Trees.EMPTY_LEAF, index, leaf.path);
+        if (found != index) revert Escrow_WrongLeaf();
+        ledger.requireFinal(ledger.head(), headerHash, root);
         Slots storage a = _open(index);
-        if (leaf.record.length == 0) {
-            if (!_isUnder(root, Trees.EMPTY_LEAF, index, leaf.path)) revert Escrow_WrongLeaf();
-            amount = a.deposit;
-        } else {
-            if (_leafIndex(root, leaf) != index) revert Escrow_WrongLeaf();
-            amount = _owed(a, leaf.record);
-        }
+        amount = isListed ? _owed(a, leaf.record) : a.deposit;
         uint64 earned = amount > a.deposit ? amount - a.deposit : 0;
-        uint64 now_ = _fused(a.deposited - 1, earned);
+        uint64 now_ = _fused(a.staked, earned);
         if (now_ == earned) {
             _leave(a, index, amount);
             return amount;
@@ -172,7 +182,7 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
         // What the fuse holds back is left for later windows, and the deposit with it.
         if (now_ == 0) revert Fuse_Spent();
         a.paid += now_;
-        emit Claimed(index, state.interval, now_);
+        emit Claimed(index, ledger.head(), now_);
         token.safeTransfer(a.owner, now_);
         return now_;
     }
@@ -204,8 +214,8 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     function _register(address owner, uint32 index, uint64 amount, uint32 since) private {
         if (index >> (_pathLength / 32) != 0) revert Escrow_BeyondTrees(index);
         if (owner == address(0) || _accounts[index].owner != address(0)) revert Escrow_CannotRegister(index);
-        _accounts[index] = Slots(owner, since, 0, false, amount, 0, 0, 1);
-        if (amount != 0) _accounts[index].deposited += amount;
+        uint64 deposited = amount + 1;
+        _accounts[index] = Slots(owner, 0, false, amount >= outflowStake, amount, 0, since, 0, deposited);
         emit Registered(index, owner);
         if (amount != 0) emit Deposited(index, amount);
     }
@@ -214,25 +224,25 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
         Slots storage a = _open(index);
         a.deposit += amount;
         a.deposited += amount;
+        if (a.deposited > outflowStake) a.staked = true;
         emit Deposited(index, amount);
         token.safeTransferFrom(msg.sender, address(this), amount);
     }
 
     /// @dev Book what is due; the caller pays. Earnings are paid only beyond what was paid before, and nothing is due
     /// to who has left: its leaf holds nobody else up.
-    function _claim(uint32 interval, bytes32 root, LeafEvidence calldata leaf)
+    function _claim(uint32 interval, uint32 index, bytes calldata record)
         private
         returns (address owner, uint64 amount)
     {
-        uint32 index = _leafIndex(root, leaf);
         Slots storage a = _accounts[index];
         owner = a.owner;
         if (owner == address(0)) revert Escrow_NotRegistered(index);
         if (a.escaped) return (owner, 0);
-        (uint256 credit, uint256 debit) = _counters(leaf.record);
+        (uint256 credit, uint256 debit) = _counters(record);
         uint256 spent = debit + a.paid;
         if (credit > spent) {
-            amount = _fused(a.deposited - 1, uint64(credit - spent));
+            amount = _fused(a.staked, uint64(credit - spent));
             if (amount == 0) return (owner, 0);
             a.paid += amount;
             emit Claimed(index, interval, amount);
@@ -252,16 +262,17 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
         if (a.owner == address(0) || a.escaped) revert Escrow_NotRegistered(index);
     }
 
-    /// @dev Check that a leaf is in a state tree at the place of its own registration number.
-    function _leafIndex(bytes32 root, LeafEvidence calldata leaf) private view returns (uint32 index) {
-        if (leaf.record.length != Records.STATE_LENGTH) revert Escrow_WrongLeaf();
-        index = uint32(Records.number(leaf.record, 0, 4));
-        bytes32 node = Trees.leaf(Records.KIND_STATE, leaf.record);
-        if (!_isUnder(root, node, index, leaf.path)) revert Escrow_WrongLeaf();
+    /// @dev The root that a leaf of a state tree is under, at the place of its own registration number.
+    function _leaf(LeafEvidence calldata leaf) private view returns (uint32 index, bytes32 root) {
+        bytes calldata record = leaf.record;
+        if (record.length != Records.STATE_LENGTH) revert Escrow_WrongLeaf();
+        index = uint32(Records.number(record, 0, 4));
+        root = _rootOf(Trees.leaf(Records.KIND_STATE, record), index, leaf.path);
     }
 
-    function _isUnder(bytes32 root, bytes32 node, uint256 index, bytes calldata path) private view returns (bool) {
-        return path.length == _pathLength && Trees.plainRoot(node, index, path) == root;
+    function _rootOf(bytes32 node, uint256 index, bytes calldata path) private view returns (bytes32) {
+        if (path.length != _pathLength) revert Escrow_WrongLeaf();
+        return Trees.plainRoot(node, index, path);
     }
 
     function _counters(bytes calldata record) private pure returns (uint256 credit, uint256 debit) {

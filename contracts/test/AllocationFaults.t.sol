@@ -45,7 +45,7 @@ contract AllocationFaultsTest is Market {
             vm.expectRevert(_NOT_PROVEN);
             faults.shortfall(h, a, allocationEvidence(v, RESERVE), packedPolicy());
             vm.expectRevert(_NOT_PROVEN);
-            faults.transition(h, a, pre, post, packedPolicy());
+            faults.transition(h, a, statesEvidence(v, i), packedPolicy());
             vm.expectRevert(_NOT_PROVEN);
             faults.orphan(h, uint32(i), contractEvidence(i), post);
             for (uint256 j = 0; j < PARTICIPANTS; ++j) {
@@ -66,7 +66,7 @@ contract AllocationFaultsTest is Market {
             vm.expectRevert(_NOT_PROVEN);
             faults.key(h, a, stateEvidence(w.pre, i), packedPolicy());
             vm.expectRevert(_NOT_PROVEN);
-            faults.transition(h, a, stateEvidence(w.pre, i), stateEvidence(w.post, i), packedPolicy());
+            faults.transition(h, a, statesEvidence(w, i), packedPolicy());
         }
     }
 
@@ -150,7 +150,7 @@ contract AllocationFaultsTest is Market {
         HeaderEvidence memory h = postInterval(v).header;
         AllocationEvidence memory a = allocationEvidence(v, B);
         v.buses[2].pi += 1e9;
-        a.bus = Build.bus(v.buses[2]);
+        a.bus = Build.rootlessBus(v.buses[2]);
         vm.expectRevert(_NOT_COMMITTED);
         faults.bracket(h, a);
     }
@@ -434,9 +434,7 @@ contract AllocationFaultsTest is Market {
     }
 
     function _proveTransition(HeaderEvidence memory h, Interval memory v) private {
-        faults.transition(
-            h, allocationEvidence(v, B), stateEvidence(v.pre, B), stateEvidence(v.post, B), packedPolicy()
-        );
+        faults.transition(h, allocationEvidence(v, B), statesEvidence(v, B), packedPolicy());
     }
 
     function test_transition_aStateThatVanishes() public {
@@ -537,6 +535,7 @@ contract AllocationFaultsTest is Market {
         vm.prank(WATCHER);
         faults.bracket(h, a);
         assertEq(token.balanceOf(WATCHER), REWARD);
+        bond.distribute();
         assertEq(token.balanceOf(RELIEF), PENALTY / 2 - REWARD);
         assertEq(token.balanceOf(bond.BURN()), PENALTY / 2);
     }
@@ -549,6 +548,7 @@ contract AllocationFaultsTest is Market {
         vm.prank(address(0xbad));
         faults.bracket(h, a);
         assertEq(token.balanceOf(address(0xbad)), 0);
+        bond.distribute();
         assertEq(token.balanceOf(RELIEF), PENALTY / 2);
     }
 

@@ -15,10 +15,15 @@ contract BondTest is Market {
 
     function test_slash_burnsAtLeastHalf() public {
         _slash(WATCHER);
-        assertEq(token.balanceOf(bond.BURN()), PENALTY / 2);
         assertEq(token.balanceOf(WATCHER), REWARD);
-        assertEq(token.balanceOf(RELIEF), PENALTY / 2 - REWARD);
         assertEq(bond.bonded(), BOND - PENALTY);
+        assertEq(token.balanceOf(address(bond)), BOND - REWARD);
+        vm.prank(WATCHER);
+        bond.distribute();
+        assertEq(token.balanceOf(bond.BURN()), PENALTY / 2);
+        assertEq(token.balanceOf(RELIEF), PENALTY / 2 - REWARD);
+        bond.distribute();
+        assertEq(token.balanceOf(RELIEF), PENALTY / 2 - REWARD);
         assertEq(token.balanceOf(address(bond)), BOND - PENALTY);
     }
 
@@ -28,6 +33,7 @@ contract BondTest is Market {
         }
         assertEq(bond.bonded(), 0);
         _slash(WATCHER);
+        bond.distribute();
         assertEq(token.balanceOf(address(bond)), 0);
     }
 
@@ -41,6 +47,7 @@ contract BondTest is Market {
             bond.withdraw();
         }
         _slash(WATCHER);
+        bond.distribute();
         uint256 taken = left < PENALTY ? left : PENALTY;
         assertTrue(2 * token.balanceOf(bond.BURN()) >= taken, "half is burned");
         assertTrue(token.balanceOf(WATCHER) <= REWARD, "no more than the reward");

@@ -8,7 +8,7 @@ import {IDrandBeacon} from "../src/interfaces/IDrandBeacon.sol";
 import {IInputFaults} from "../src/interfaces/IInputFaults.sol";
 import {IOrderLog} from "../src/interfaces/IOrderLog.sol";
 import {Bls} from "../src/libraries/Bls.sol";
-import {HeaderEvidence} from "../src/types/Evidence.sol";
+import {HeaderEvidence, SeedEvidence} from "../src/types/Evidence.sol";
 import {Market} from "./support/Market.sol";
 
 /// @dev A market on the rounds of the League of Entropy's quicknet: genuine ones, wrong ones, and what becomes of those.
@@ -63,6 +63,10 @@ contract DrandTest is Market {
 
     function _proofs() private view returns (IInputFaults) {
         return IInputFaults(address(faults));
+    }
+
+    function _accepted(bytes32 root) private view returns (SeedEvidence memory) {
+        return SeedEvidence(1, root, OPERATOR, 1, opening());
     }
 
     /* ------------------------------------------------ VERIFYING ---------------------------------------------- */
@@ -172,7 +176,9 @@ contract DrandTest is Market {
         _drand().submit(1, tail(_signature[0], 1));
         vm.prank(WATCHER);
         bytes32 seed = _drand().submit(1, _signature[0]);
-        assertTrue(ledger.hasInputs(1, ordersRoot(example()), seed), "a right seed was not taken");
+        assertTrue(
+            ledger.hasInputs(1, ordersRoot(example()), seed, OPERATOR, 1, opening()), "a right seed was not taken"
+        );
     }
 
     /* ------------------------------------------------ PROVING ------------------------------------------------ */
@@ -185,7 +191,7 @@ contract DrandTest is Market {
         Posted memory p = commitment(v, seed, ledger.gridVersion());
         p.header.previousHash = ledger.genesisHash();
         vm.prank(OPERATOR);
-        ledger.post(p.header.previousHash, p.header.payload, p.certificate);
+        ledger.post(sentOf(p));
         return p.header;
     }
 
@@ -194,17 +200,18 @@ contract DrandTest is Market {
         vm.expectRevert(ICourt.Fault_NotProven.selector);
         _proofs().seed(h, _ROUND, _signature[0]);
         bytes32 root = ordersRoot(example());
-        vm.expectRevert(ICourt.Fault_NotProven.selector);
-        _proofs().seedAhead(1, root, _ROUND, _signature[0]);
+        // What has a header is not ahead.
+        vm.expectRevert(ICourt.Fault_NotCommitted.selector);
+        _proofs().seedAhead(_accepted(root), _ROUND, _signature[0]);
         // Anything else is not what the seed is made of.
         for (uint256 i = 1; i < _round.length; ++i) {
             vm.expectRevert(ICourt.Fault_NotCommitted.selector);
             _proofs().seed(h, uint64(_round[i]), _signature[i]);
             vm.expectRevert(ICourt.Fault_NotCommitted.selector);
-            _proofs().seedAhead(1, root, uint64(_round[i]), _signature[i]);
+            _proofs().seedAhead(_accepted(root), uint64(_round[i]), _signature[i]);
         }
         vm.expectRevert(ICourt.Fault_NotCommitted.selector);
-        _proofs().seedAhead(1, bytes32("other"), _ROUND, _signature[0]);
+        _proofs().seedAhead(_accepted(bytes32("other")), _ROUND, _signature[0]);
         assertEq(ledger.head(), 1);
     }
 
@@ -221,19 +228,28 @@ contract DrandTest is Market {
             vm.prank(OPERATOR);
             ledger.commitOrders(1, bytes32("other orders"));
             bytes32 seed = _draw(1, _signature[0]);
-            assertTrue(ledger.hasInputs(1, ordersRoot(example()), seed), "not the same orders");
+            assertTrue(
+                ledger.hasInputs(1, ordersRoot(example()), seed, address(0), 1, opening()), "not the same orders"
+            );
             vm.revertToState(snapshot);
         }
+    }
+
+    function test_seedAhead_aGenuineSeedStands() public {
+        bytes32 root = _commit();
+        _draw(1, _signature[0]);
+        vm.expectRevert(ICourt.Fault_NotProven.selector);
+        _proofs().seedAhead(_accepted(root), _ROUND, _signature[0]);
     }
 
     function test_seedAhead_beforeAnyHeader() public {
         bytes32 root = _commit();
         _draw(1, _signature[1]);
-        _proofs().seedAhead(1, root, _ROUND, _signature[1]);
+        _proofs().seedAhead(_accepted(root), _ROUND, _signature[1]);
         assertEq(bond.bonded(), BOND - PENALTY);
         assertEq(_drand().awaitedRound(1), _ROUND);
         vm.expectRevert(ICourt.Fault_NotCommitted.selector);
-        _proofs().seedAhead(1, root, _ROUND, _signature[1]);
+        _proofs().seedAhead(_accepted(root), _ROUND, _signature[1]);
     }
 
     function test_seed_neverOfAFinalHeader() public {
@@ -242,19 +258,21 @@ contract DrandTest is Market {
         vm.expectRevert(IClearingLedger.Ledger_AlreadyFinal.selector);
         _proofs().seed(h, _ROUND, _signature[1]);
         bytes32 root = ordersRoot(example());
-        vm.expectRevert(IClearingLedger.Ledger_AlreadyFinal.selector);
-        _proofs().seedAhead(1, root, _ROUND, _signature[1]);
+        vm.expectRevert(ICourt.Fault_NotCommitted.selector);
+        _proofs().seedAhead(_accepted(root), _ROUND, _signature[1]);
     }
 
     function test_voidSeed_onlyByTheProofsAndOnlyWhatWasAccepted() public {
         HeaderEvidence memory h = _post(_signature[0]);
-        bytes32 root = ordersRoot(example());
+        SeedEvidence memory accepted = _accepted(ordersRoot(example()));
         bytes32 seed = _drand().seedOf(1, _ROUND, _signature[0]);
         vm.expectRevert(IClearingLedger.Ledger_Unauthorised.selector);
-        ledger.voidSeed(1, root, seed, 1);
+        ledger.voidSeed(h, 1);
+        vm.expectRevert(IClearingLedger.Ledger_Unauthorised.selector);
+        ledger.reopenSeed(accepted, seed, 1);
         vm.expectRevert(IClearingLedger.Ledger_WrongInputs.selector);
         vm.prank(address(faults));
-        ledger.voidSeed(1, root, bytes32("other"), 1);
+        ledger.reopenSeed(accepted, bytes32("other"), 1);
         vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
         h.previousHash = bytes32("other");
         _proofs().seed(h, _ROUND, _signature[0]);

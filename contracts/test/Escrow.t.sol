@@ -3,13 +3,13 @@ pragma solidity 0.8.37;
 
 import {ISettlementEscrow} from "../src/interfaces/ISettlementEscrow.sol";
 import {Records} from "../src/libraries/Records.sol";
-import {StateEvidence, LeafEvidence} from "../src/types/Evidence.sol";
+import {HeaderEvidence, LeafEvidence} from "../src/types/Evidence.sol";
 import {Build} from "./support/Build.sol";
 import {Market} from "./support/Market.sol";
 
 /// @dev Money in and out, whatever is posted and whenever anyone leaves.
 contract EscrowTest is Market {
-    function _final() private returns (StateEvidence memory h, Interval memory v) {
+    function _final() private returns (Final memory h, Interval memory v) {
         v = example();
         h = stateOf(postInterval(v).header);
         passWindow();
@@ -82,55 +82,55 @@ contract EscrowTest is Market {
     /* ------------------------------------------------ CLAIM -------------------------------------------------- */
 
     function test_claim_paysWhatWasEarnedOnce() public {
-        (StateEvidence memory h, Interval memory v) = _final();
+        (Final memory h, Interval memory v) = _final();
         LeafEvidence memory leaf = stateEvidence(v.post, S);
-        escrow.claim(h, leaf);
+        escrow.claim(h.interval, h.headerHash, leaf);
         assertEq(token.balanceOf(owner(S)), _earned(v, S));
         vm.expectRevert(ISettlementEscrow.Escrow_NothingDue.selector);
-        escrow.claim(h, leaf);
+        escrow.claim(h.interval, h.headerHash, leaf);
     }
 
     function test_claim_oneForAnyNumberOfIntervals() public {
         Interval memory v = example();
         postInterval(v);
         v = following(v);
-        StateEvidence memory h = stateOf(postInterval(v).header);
+        Final memory h = stateOf(postInterval(v).header);
         passWindow();
-        escrow.claim(h, stateEvidence(v.post, S));
+        escrow.claim(h.interval, h.headerHash, stateEvidence(v.post, S));
         assertEq(token.balanceOf(owner(S)), _earned(v, S));
     }
 
     function test_claim_notBeforeTheHeaderIsFinal() public {
         Interval memory v = example();
-        StateEvidence memory h = stateOf(postInterval(v).header);
+        Final memory h = stateOf(postInterval(v).header);
         LeafEvidence memory leaf = stateEvidence(v.post, S);
         vm.expectRevert(abi.encodeWithSignature("Ledger_NotFinal(uint32)", 1));
-        escrow.claim(h, leaf);
+        escrow.claim(h.interval, h.headerHash, leaf);
     }
 
     function test_claim_notFromAVoidHeader() public {
         Interval memory v = example();
-        StateEvidence memory h = stateOf(postInterval(v).header);
-        vm.prank(address(faults));
-        ledger.voidFrom(1, false);
+        HeaderEvidence memory posted = postInterval(v).header;
+        Final memory h = stateOf(posted);
+        voidFrom(posted, false);
         passWindow();
         LeafEvidence memory leaf = stateEvidence(v.post, S);
         vm.expectRevert(abi.encodeWithSignature("Ledger_UnknownHeader(uint32)", 1));
-        escrow.claim(h, leaf);
+        escrow.claim(h.interval, h.headerHash, leaf);
     }
 
     function test_claim_refusesForgedLeaves() public {
-        (StateEvidence memory h, Interval memory v) = _final();
+        (Final memory h, Interval memory v) = _final();
         LeafEvidence memory leaf = stateEvidence(v.post, S);
         v.post[S].credit += 1;
         leaf.record = Build.state(v.post[S]);
-        _refused(h, leaf);
+        _isUnderNoHeader(h, leaf);
         v.post[S].credit -= 1;
         leaf = stateEvidence(v.pre, S);
-        _refused(h, leaf);
+        _isUnderNoHeader(h, leaf);
         leaf = stateEvidence(v.post, S);
         leaf.path = stateEvidence(v.post, R).path;
-        _refused(h, leaf);
+        _isUnderNoHeader(h, leaf);
         leaf = stateEvidence(v.post, S);
         leaf.path = bytes.concat(leaf.path, bytes32(0));
         _refused(h, leaf);
@@ -138,27 +138,33 @@ contract EscrowTest is Market {
         _refused(h, leaf);
     }
 
-    function _refused(StateEvidence memory h, LeafEvidence memory leaf) private {
+    /// @dev The ledger keeps a header's hash and its state root in one digest: a false leaf leads to another one.
+    function _isUnderNoHeader(Final memory h, LeafEvidence memory leaf) private {
+        vm.expectRevert(abi.encodeWithSignature("Ledger_UnknownHeader(uint32)", h.interval));
+        escrow.claim(h.interval, h.headerHash, leaf);
+    }
+
+    function _refused(Final memory h, LeafEvidence memory leaf) private {
         vm.expectRevert(ISettlementEscrow.Escrow_WrongLeaf.selector);
-        escrow.claim(h, leaf);
+        escrow.claim(h.interval, h.headerHash, leaf);
     }
 
     function test_claim_nothingForWhoOwes() public {
-        (StateEvidence memory h, Interval memory v) = _final();
+        (Final memory h, Interval memory v) = _final();
         LeafEvidence memory leaf = stateEvidence(v.post, A);
         vm.expectRevert(ISettlementEscrow.Escrow_NothingDue.selector);
-        escrow.claim(h, leaf);
+        escrow.claim(h.interval, h.headerHash, leaf);
     }
 
     function test_claimMany_passesOverWhoHasNothing() public {
-        (StateEvidence memory h, Interval memory v) = _final();
+        (Final memory h, Interval memory v) = _final();
         LeafEvidence[] memory leaves = new LeafEvidence[](PARTICIPANTS);
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
             leaves[i] = stateEvidence(v.post, i);
         }
-        uint64 paid = escrow.claimMany(h, leaves);
+        uint64 paid = escrow.claimMany(h.interval, h.headerHash, leaves);
         assertEq(paid, _earned(v, S) + _earned(v, R) + _earned(v, RESERVE));
-        assertEq(escrow.claimMany(h, leaves), 0);
+        assertEq(escrow.claimMany(h.interval, h.headerHash, leaves), 0);
     }
 
     /* ------------------------------------------------ WITHDRAW ----------------------------------------------- */
@@ -167,21 +173,21 @@ contract EscrowTest is Market {
         vm.prank(owner(R));
         escrow.announceWithdrawal(uint32(R), 4);
         Interval memory v = example();
-        StateEvidence memory h = stateOf(postInterval(v).header);
+        Final memory h = stateOf(postInterval(v).header);
         passWindow();
         LeafEvidence memory leaf = stateEvidence(v.post, R);
         vm.expectRevert(ISettlementEscrow.Escrow_NotReleased.selector);
-        escrow.withdraw(h, leaf);
+        escrow.withdraw(h.interval, h.headerHash, leaf);
         v = following(v);
         postInterval(v);
         v = following(v);
         h = stateOf(postInterval(v).header);
         passWindow();
         leaf = stateEvidence(v.post, R);
-        assertEq(escrow.withdraw(h, leaf), 4);
+        assertEq(escrow.withdraw(h.interval, h.headerHash, leaf), 4);
         assertEq(escrow.account(uint32(R)).deposit, DEPOSIT - 4);
         vm.expectRevert(ISettlementEscrow.Escrow_NotReleased.selector);
-        escrow.withdraw(h, leaf);
+        escrow.withdraw(h.interval, h.headerHash, leaf);
     }
 
     function test_withdraw_onlyWhatIsNotOwed() public {
@@ -192,9 +198,9 @@ contract EscrowTest is Market {
         v = following(v);
         postInterval(v);
         v = following(v);
-        StateEvidence memory h = stateOf(postInterval(v).header);
+        Final memory h = stateOf(postInterval(v).header);
         passWindow();
-        assertEq(escrow.withdraw(h, stateEvidence(v.post, B)), DEPOSIT - v.post[B].debit);
+        assertEq(escrow.withdraw(h.interval, h.headerHash, stateEvidence(v.post, B)), DEPOSIT - v.post[B].debit);
     }
 
     function test_announce_onlyByTheOwnerAndNotMoreThanThereIs() public {
@@ -211,20 +217,20 @@ contract EscrowTest is Market {
         Interval memory v = example();
         postInterval(v);
         v = following(v);
-        StateEvidence memory h = stateOf(postInterval(v).header);
+        Final memory h = stateOf(postInterval(v).header);
         passWindow();
         // one has collected before
-        escrow.claim(h, stateEvidence(v.post, S));
+        escrow.claim(h.interval, h.headerHash, stateEvidence(v.post, S));
         vm.warp(block.timestamp + DEADLINE + 1);
         ledger.freeze();
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
-            escrow.escape(h, uint32(i), stateEvidence(v.post, i));
+            escrow.escape(h.headerHash, uint32(i), stateEvidence(v.post, i));
             assertEq(token.balanceOf(owner(i)), DEPOSIT + v.post[i].credit - v.post[i].debit);
         }
         assertEq(token.balanceOf(address(escrow)), 0);
         LeafEvidence memory leaf = stateEvidence(v.post, A);
         vm.expectRevert(abi.encodeWithSelector(ISettlementEscrow.Escrow_NotRegistered.selector, A));
-        escrow.escape(h, uint32(A), leaf);
+        escrow.escape(h.headerHash, uint32(A), leaf);
     }
 
     function test_register_onlyWhereTheTreesHaveAPlace() public {
@@ -240,19 +246,19 @@ contract EscrowTest is Market {
 
     function test_claimMany_passesOverWhoHasLeft() public {
         Interval memory v = example();
-        StateEvidence memory h = stateOf(postInterval(v).header);
+        Final memory h = stateOf(postInterval(v).header);
         vm.warp(block.timestamp + DEADLINE + 1);
         ledger.freeze();
-        escrow.escape(h, uint32(A), stateEvidence(v.post, A));
+        escrow.escape(h.headerHash, uint32(A), stateEvidence(v.post, A));
         uint256 left = token.balanceOf(owner(A));
         LeafEvidence[] memory leaves = new LeafEvidence[](2);
         leaves[0] = stateEvidence(v.post, A);
         leaves[1] = stateEvidence(v.post, S);
-        uint64 paid = escrow.claimMany(h, leaves);
+        uint64 paid = escrow.claimMany(h.interval, h.headerHash, leaves);
         assertTrue(paid != 0 && token.balanceOf(owner(S)) == paid, "the other is paid");
         assertTrue(token.balanceOf(owner(A)) == left, "who has left is not");
         vm.expectRevert(ISettlementEscrow.Escrow_NothingDue.selector);
-        escrow.claim(h, leaves[0]);
+        escrow.claim(h.interval, h.headerHash, leaves[0]);
     }
 
     function test_escape_fromAMarketThatNeverPosted() public {
@@ -266,7 +272,7 @@ contract EscrowTest is Market {
 
     function test_escape_ofWhoCameAfterTheLastHeader() public {
         Interval memory v = example();
-        StateEvidence memory h = stateOf(postInterval(v).header);
+        Final memory h = stateOf(postInterval(v).header);
         token.mint(address(this), 3);
         token.approve(address(escrow), 3);
         escrow.register(WATCHER, 7, 3);
@@ -282,16 +288,16 @@ contract EscrowTest is Market {
         token.approve(address(escrow), 3);
         escrow.register(WATCHER, 7, 3);
         Interval memory v = example();
-        StateEvidence memory h = stateOf(postInterval(v).header);
+        Final memory h = stateOf(postInterval(v).header);
         _freeze();
         LeafEvidence memory absent = emptyState(v.post, 7);
-        assertEq(escrow.escape(h, 7, absent), 3);
+        assertEq(escrow.escape(h.headerHash, 7, absent), 3);
         LeafEvidence memory lie = emptyState(v.post, A);
-        vm.expectRevert(ISettlementEscrow.Escrow_WrongLeaf.selector);
-        escrow.escape(h, uint32(A), lie);
+        vm.expectRevert(abi.encodeWithSignature("Ledger_UnknownHeader(uint32)", 1));
+        escrow.escape(h.headerHash, uint32(A), lie);
         LeafEvidence memory another = stateEvidence(v.post, S);
         vm.expectRevert(ISettlementEscrow.Escrow_WrongLeaf.selector);
-        escrow.escape(h, uint32(A), another);
+        escrow.escape(h.headerHash, uint32(A), another);
     }
 
     function _freeze() private {
@@ -301,26 +307,24 @@ contract EscrowTest is Market {
 
     function test_escape_onlyWhenFrozenAndFromTheLastHeader() public {
         Interval memory v = example();
-        StateEvidence memory h = stateOf(postInterval(v).header);
+        Final memory h = stateOf(postInterval(v).header);
         LeafEvidence memory leaf = stateEvidence(v.post, A);
         vm.expectRevert(ISettlementEscrow.Escrow_NotEscapable.selector);
-        escrow.escape(h, uint32(A), leaf);
+        escrow.escape(h.headerHash, uint32(A), leaf);
         vm.expectRevert(ISettlementEscrow.Escrow_NotEscapable.selector);
         escrow.escapeUnlisted(uint32(A));
         Interval memory w = following(v);
-        StateEvidence memory last = stateOf(postInterval(w).header);
+        Final memory last = stateOf(postInterval(w).header);
         _freeze();
-        vm.expectRevert(ISettlementEscrow.Escrow_NotLastHeader.selector);
-        escrow.escape(h, uint32(A), leaf);
-        escrow.escape(last, uint32(A), stateEvidence(w.post, A));
+        vm.expectRevert(abi.encodeWithSignature("Ledger_UnknownHeader(uint32)", 2));
+        escrow.escape(h.headerHash, uint32(A), leaf);
+        escrow.escape(last.headerHash, uint32(A), stateEvidence(w.post, A));
     }
 
     function test_escape_waitsForTheWindowOfTheLastHeader() public {
         deploy(1, true);
         Interval memory v = example();
-        postInterval(v);
-        vm.prank(address(faults));
-        ledger.voidFrom(1, false);
+        voidFrom(postInterval(v).header, false);
         vm.warp(block.timestamp + DEADLINE + 1);
         ledger.freeze();
         assertTrue(ledger.escapable(), "genesis is final");
@@ -331,9 +335,9 @@ contract EscrowTest is Market {
         Interval memory v = example();
         v.post[A].debit = DEPOSIT + 1;
         complete(v);
-        StateEvidence memory h = stateOf(postInterval(v).header);
+        Final memory h = stateOf(postInterval(v).header);
         _freeze();
-        assertEq(escrow.escape(h, uint32(A), stateEvidence(v.post, A)), 0);
+        assertEq(escrow.escape(h.headerHash, uint32(A), stateEvidence(v.post, A)), 0);
     }
 
     /* ------------------------------------------------ SOLVENCY ----------------------------------------------- */
@@ -341,10 +345,10 @@ contract EscrowTest is Market {
     function test_solvency_theBalanceIsWhatIsOwed() public {
         Interval memory v = example();
         for (uint256 i = 0; i < 3; ++i) {
-            StateEvidence memory h = stateOf(postInterval(v).header);
+            Final memory h = stateOf(postInterval(v).header);
             passWindow();
             _assertSolvent(v);
-            escrow.claim(h, stateEvidence(v.post, i == 1 ? R : S));
+            escrow.claim(h.interval, h.headerHash, stateEvidence(v.post, i == 1 ? R : S));
             _assertSolvent(v);
             v = following(v);
         }

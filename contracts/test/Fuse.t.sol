@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IOutflowFuse} from "../src/interfaces/IOutflowFuse.sol";
 import {ISettlementEscrow} from "../src/interfaces/ISettlementEscrow.sol";
 import {Records} from "../src/libraries/Records.sol";
-import {LeafEvidence, StateEvidence} from "../src/types/Evidence.sol";
+import {LeafEvidence} from "../src/types/Evidence.sol";
 import {Build} from "./support/Build.sol";
 import {Market} from "./support/Market.sol";
 
@@ -19,7 +19,7 @@ contract FuseTest is Market {
     }
 
     /// @dev A final state in which a guest, and A, have earned 2,500 each.
-    function _final() private returns (StateEvidence memory state, LeafEvidence[] memory leaves) {
+    function _final() private returns (Final memory state, LeafEvidence[] memory leaves) {
         escrow.register(WATCHER, uint32(_GUEST), 0);
         bytes32[] memory tree = new bytes32[](8);
         leaves = new LeafEvidence[](2);
@@ -40,14 +40,14 @@ contract FuseTest is Market {
     }
 
     function test_claim_ofWhoNeverDepositedIsSpreadOverWindows() public {
-        (StateEvidence memory state, LeafEvidence[] memory leaves) = _final();
+        (Final memory state, LeafEvidence[] memory leaves) = _final();
         uint64[3] memory parts = [_CAP, _CAP, 500];
         for (uint256 i = 0; i < 3; ++i) {
-            assertEq(escrow.claim(state, leaves[0]), parts[i]);
+            assertEq(escrow.claim(state.interval, state.headerHash, leaves[0]), parts[i]);
             if (parts[i] == _CAP) {
                 assertEq(escrow.outflowLeft(), 0);
                 vm.expectRevert(ISettlementEscrow.Escrow_NothingDue.selector);
-                escrow.claim(state, leaves[0]);
+                escrow.claim(state.interval, state.headerHash, leaves[0]);
             }
             vm.warp(block.timestamp + WINDOW);
         }
@@ -55,39 +55,39 @@ contract FuseTest is Market {
     }
 
     function test_claim_ofWhoDepositedIsNotSlowed() public {
-        (StateEvidence memory state, LeafEvidence[] memory leaves) = _final();
-        assertEq(escrow.claim(state, leaves[1]), 2500);
+        (Final memory state, LeafEvidence[] memory leaves) = _final();
+        assertEq(escrow.claim(state.interval, state.headerHash, leaves[1]), 2500);
         assertEq(escrow.outflowLeft(), _CAP);
     }
 
     function test_claimMany_paysEverybodyElseInFull() public {
-        (StateEvidence memory state, LeafEvidence[] memory leaves) = _final();
-        assertEq(escrow.claimMany(state, leaves), 2500 + _CAP);
-        assertEq(escrow.claimMany(state, leaves), 0);
+        (Final memory state, LeafEvidence[] memory leaves) = _final();
+        assertEq(escrow.claimMany(state.interval, state.headerHash, leaves), 2500 + _CAP);
+        assertEq(escrow.claimMany(state.interval, state.headerHash, leaves), 0);
     }
 
     function test_claim_afterADepositTheRestAtOnce() public {
-        (StateEvidence memory state, LeafEvidence[] memory leaves) = _final();
-        escrow.claim(state, leaves[0]);
+        (Final memory state, LeafEvidence[] memory leaves) = _final();
+        escrow.claim(state.interval, state.headerHash, leaves[0]);
         token.mint(address(this), 1);
         token.approve(address(escrow), 1);
         escrow.deposit(uint32(_GUEST), 1);
-        assertEq(escrow.claim(state, leaves[0]), 1500);
+        assertEq(escrow.claim(state.interval, state.headerHash, leaves[0]), 1500);
     }
 
     function test_escape_takesOutEverythingOverWindows() public {
-        (StateEvidence memory state, LeafEvidence[] memory leaves) = _final();
+        (Final memory state, LeafEvidence[] memory leaves) = _final();
         vm.warp(block.timestamp + DEADLINE + 1);
         ledger.freeze();
         vm.warp((block.timestamp / WINDOW + 1) * WINDOW);
-        assertEq(escrow.escape(state, uint32(_GUEST), leaves[0]), _CAP);
+        assertEq(escrow.escape(state.headerHash, uint32(_GUEST), leaves[0]), _CAP);
         vm.expectRevert(IOutflowFuse.Fuse_Spent.selector);
-        escrow.escape(state, uint32(_GUEST), leaves[0]);
-        assertEq(escrow.escape(state, uint32(A), leaves[1]), DEPOSIT + 2500);
+        escrow.escape(state.headerHash, uint32(_GUEST), leaves[0]);
+        assertEq(escrow.escape(state.headerHash, uint32(A), leaves[1]), DEPOSIT + 2500);
         vm.warp(block.timestamp + WINDOW);
-        assertEq(escrow.escape(state, uint32(_GUEST), leaves[0]), _CAP);
+        assertEq(escrow.escape(state.headerHash, uint32(_GUEST), leaves[0]), _CAP);
         vm.warp(block.timestamp + WINDOW);
-        assertEq(escrow.escape(state, uint32(_GUEST), leaves[0]), 500);
+        assertEq(escrow.escape(state.headerHash, uint32(_GUEST), leaves[0]), 500);
         assertTrue(escrow.account(uint32(_GUEST)).escaped, "it has not left");
         assertEq(token.balanceOf(WATCHER), 2500);
     }

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IClearingLedger} from "../src/interfaces/IClearingLedger.sol";
 import {ICommitReveal} from "../src/interfaces/ICommitReveal.sol";
 import {IOrderLog} from "../src/interfaces/IOrderLog.sol";
-import {HeaderEvidence, StateEvidence} from "../src/types/Evidence.sol";
+import {HeaderEvidence} from "../src/types/Evidence.sol";
 import {Market} from "./support/Market.sol";
 
 /// @dev The life of a header: orders, seed, post, void, final, frozen.
@@ -14,15 +14,15 @@ contract LedgerTest is Market {
         assertEq(ledger.head(), 1);
         assertEq(ledger.finalHead(), 0);
         assertEq(ledger.requireHeader(p.header), 1);
-        StateEvidence memory state = stateOf(p.header);
+        Final memory state = stateOf(p.header);
         vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_NotFinal.selector, 1));
-        ledger.requireFinal(state);
+        ledger.requireFinal(state.interval, state.headerHash, state.stateRoot);
         passWindow();
         assertEq(ledger.finalHead(), 1);
-        ledger.requireFinal(state);
+        ledger.requireFinal(state.interval, state.headerHash, state.stateRoot);
         state.stateRoot = keccak256("another");
         vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
-        ledger.requireFinal(state);
+        ledger.requireFinal(state.interval, state.headerHash, state.stateRoot);
     }
 
     function test_intervalsFollowEachOtherRoundTheRing() public {
@@ -73,8 +73,12 @@ contract LedgerTest is Market {
     function _refused(Draft memory d, bytes memory reason) private {
         vm.expectRevert(reason);
         vm.prank(OPERATOR);
-        ledger.post(d.previousHash, d.payload, d.certificate);
+        ledger.post(_sent(d));
         assertEq(ledger.head(), 0);
+    }
+
+    function _sent(Draft memory d) private pure returns (bytes memory) {
+        return sentOf(d.previousHash, d.payload, d.certificate);
     }
 
     function _selector(bytes4 selector) private pure returns (bytes memory) {
@@ -84,20 +88,14 @@ contract LedgerTest is Market {
     function test_post_refusesEveryWrongField() public {
         Draft memory d = _draft();
         uint256 snapshot = vm.snapshotState();
-        uint256[12] memory offsets = [uint256(0), 4, 68, 132, 164, 228, 260, 292, 296, 368, 384, 392];
-        bytes[12] memory reasons = [
+        uint256[6] memory offsets = [uint256(0), 4, 68, 164, 292, 296];
+        bytes[6] memory reasons = [
             abi.encodeWithSelector(IClearingLedger.Ledger_WrongInterval.selector, 1),
             _selector(IClearingLedger.Ledger_WrongInputs.selector),
             _selector(IClearingLedger.Ledger_WrongPrevious.selector),
-            _selector(IClearingLedger.Ledger_WrongContracts.selector),
             _selector(IClearingLedger.Ledger_WrongBusVector.selector),
-            _selector(IClearingLedger.Ledger_WrongShares.selector),
-            _selector(IClearingLedger.Ledger_WrongPolicy.selector),
-            _selector(IClearingLedger.Ledger_WrongGrid.selector),
             _selector(IClearingLedger.Ledger_WrongInputs.selector),
-            _selector(IClearingLedger.Ledger_EnergyUnbalanced.selector),
-            _selector(IClearingLedger.Ledger_EnergyUnbalanced.selector),
-            _selector(IClearingLedger.Ledger_MoneyUnbalanced.selector)
+            _selector(IClearingLedger.Ledger_WrongInputs.selector)
         ];
         for (uint256 i = 0; i < offsets.length; ++i) {
             d.payload[offsets[i]] = bytes1(uint8(d.payload[offsets[i]]) ^ 1);
@@ -107,10 +105,31 @@ contract LedgerTest is Market {
         vm.revertToState(snapshot);
     }
 
-    function test_post_refusesAPayloadOfAnotherLength() public {
+    function test_post_putsInWhatTheMarketFixesWhateverTheOperatorThinks() public {
         Draft memory d = _draft();
-        d.payload = bytes.concat(d.payload, hex"00");
-        _refused(d, _selector(IClearingLedger.Ledger_PayloadLength.selector));
+        bytes32 honest = ledger.hashHeader(HeaderEvidence(d.previousHash, d.payload));
+        // contracts, shares, policy, dispatched, debit sum
+        uint256[5] memory offsets = [uint256(132), 228, 260, 384, 400];
+        for (uint256 i = 0; i < offsets.length; ++i) {
+            bytes memory payload = bytes.concat(d.payload);
+            payload[offsets[i]] ^= 0x01;
+            uint256 snapshot = vm.snapshotState();
+            vm.prank(OPERATOR);
+            ledger.post(sentOf(d.previousHash, payload, d.certificate));
+            ledger.requireHeader(HeaderEvidence(d.previousHash, d.payload));
+            assertTrue(ledger.hashHeader(HeaderEvidence(d.previousHash, payload)) != honest, "it was another header");
+            vm.revertToState(snapshot);
+        }
+    }
+
+    function test_post_refusesTooFewBytes() public {
+        Draft memory d = _draft();
+        bytes memory sent = part(_sent(d), 0, 355);
+        vm.startPrank(OPERATOR);
+        vm.expectRevert(IClearingLedger.Ledger_PayloadLength.selector);
+        ledger.post(sent);
+        vm.expectRevert(IClearingLedger.Ledger_PayloadLength.selector);
+        ledger.postInstead(sent, "", OPERATOR);
     }
 
     function test_post_refusesAnotherPreviousHash() public {
@@ -123,14 +142,75 @@ contract LedgerTest is Market {
         Draft memory d = _draft();
         vm.expectRevert(IClearingLedger.Ledger_NotSigner.selector);
         vm.prank(WATCHER);
-        ledger.post(d.previousHash, d.payload, d.certificate);
+        ledger.post(_sent(d));
+        vm.expectRevert(IClearingLedger.Ledger_NotSigner.selector);
+        vm.prank(WATCHER);
+        ledger.postInstead(_sent(d), "", OPERATOR);
     }
 
-    function test_post_acceptsAnotherSigner() public {
+    function test_post_isReservedForWhoFixedTheOrdersAndAnotherSignerPostsInstead() public {
         Draft memory d = _draft();
+        vm.expectRevert(IClearingLedger.Ledger_NotReserved.selector);
         vm.prank(vm.addr(101));
-        ledger.post(d.previousHash, d.payload, d.certificate);
+        ledger.post(_sent(d));
+        vm.expectRevert(IClearingLedger.Ledger_NotReserved.selector);
+        vm.prank(vm.addr(101));
+        ledger.postInstead(_sent(d), "", vm.addr(101));
+        vm.prank(vm.addr(101));
+        ledger.postInstead(_sent(d), "", OPERATOR);
         assertEq(ledger.operator(), vm.addr(101));
+        assertEq(ledger.head(), 1);
+    }
+
+    function test_post_isNoLongerReservedForWhomTheBondHasForgotten() public {
+        Draft memory d = _draft();
+        uint256 reserved = vm.snapshotState();
+        vm.prank(TREASURER);
+        bond.announceWithdrawal(BOND);
+        _refused(d, _selector(IClearingLedger.Ledger_NotSigner.selector));
+        vm.expectRevert(IClearingLedger.Ledger_NotSigner.selector);
+        vm.prank(OPERATOR);
+        ledger.postInstead(_sent(d), "", OPERATOR);
+        // the same with a seed that comes only then
+        vm.revertToState(reserved);
+        vm.prank(TREASURER);
+        bond.announceWithdrawal(1);
+        _refused(d, _selector(IClearingLedger.Ledger_NotReserved.selector));
+        vm.prank(OPERATOR);
+        ledger.postInstead(_sent(d), "", OPERATOR);
+        assertEq(ledger.head(), 1);
+    }
+
+    function test_post_bySomebodyDismissedIsRefused() public {
+        Draft memory d = _draft();
+        vm.prank(TREASURER);
+        bond.announceSigner(OPERATOR, false);
+        vm.warp(block.timestamp + DELAY);
+        bond.setSigner(OPERATOR);
+        _refused(d, _selector(IClearingLedger.Ledger_NotSigner.selector));
+        vm.expectRevert(IClearingLedger.Ledger_NotSigner.selector);
+        vm.prank(OPERATOR);
+        ledger.postInstead(_sent(d), "", OPERATOR);
+    }
+
+    function test_post_aSeedWithoutAnOperatorIsReservedForNobody() public {
+        Interval memory v = example();
+        vm.prank(OPERATOR);
+        ledger.commitOrders(1, ordersRoot(v));
+        vm.prank(address(bond));
+        ledger.forgetOperator();
+        bytes32 seed = beacon.reveal(1, preimages());
+        Posted memory p = commitment(v, seed, ledger.gridVersion());
+        Draft memory d = Draft(ledger.genesisHash(), p.header.payload, p.certificate);
+        assertTrue(ledger.hasInputs(1, ordersRoot(v), seed, address(0), 1, opening()), "open to any signer");
+        _refused(d, _selector(IClearingLedger.Ledger_NotReserved.selector));
+        vm.prank(vm.addr(102));
+        ledger.postInstead(_sent(d), "", address(0));
+        assertEq(ledger.head(), 1);
+        // and it goes on from there
+        lastHash = ledger.hashHeader(HeaderEvidence(d.previousHash, d.payload));
+        postInterval(following(v));
+        assertEq(ledger.head(), 2);
     }
 
     function test_post_refusesBeforeOrdersAreFixed() public {
@@ -149,27 +229,29 @@ contract LedgerTest is Market {
         _refused(d, _selector(IClearingLedger.Ledger_WrongInputs.selector));
     }
 
-    function test_post_refusesToOverwriteWhatCanStillBeDisputed() public {
+    function test_acceptSeed_refusesWhatWouldOverwriteWhatCanStillBeDisputed() public {
         Interval memory v = example();
         postInterval(v);
-        // a header needs the one before it, and its inputs, of which two intervals more are fixed ahead
-        for (uint256 i = 1; i < RING - 2; ++i) {
+        // a header needs the one before it, and orders are fixed for two intervals more
+        for (uint256 i = 1; i < RING - 3; ++i) {
             v = following(v);
             postInterval(v);
         }
         v = following(v);
-        Posted memory p = commitment(v, fixInputs(v), ledger.gridVersion());
+        vm.prank(OPERATOR);
+        ledger.commitOrders(v.number, ordersRoot(v));
+        bytes32[] memory p = preimages();
         vm.expectRevert(IClearingLedger.Ledger_RingFull.selector);
-        vm.prank(OPERATOR);
-        ledger.post(lastHash, p.header.payload, p.certificate);
+        beacon.reveal(v.number, p);
         passWindow();
-        vm.prank(OPERATOR);
-        ledger.post(lastHash, p.header.payload, p.certificate);
+        beacon.reveal(v.number, p);
     }
 
     function test_deploy_refusesContradictions() public {
         IClearingLedger.Config memory c = _config();
         c.ringSize = 3;
+        _refusedConfig(c);
+        c.ringSize = ledger.MAX_RING() + 1;
         _refusedConfig(c);
         c = _config();
         c.signatures = 0;
@@ -197,6 +279,7 @@ contract LedgerTest is Market {
             beacon: address(beacon),
             bond: address(bond),
             faults: address(faults),
+            terms: address(terms),
             policyHash: policyHash(),
             contractsRoot: 0,
             sharesRoot: 0,
@@ -214,52 +297,63 @@ contract LedgerTest is Market {
 
     /* ------------------------------------------------ SIGNERS ------------------------------------------------ */
 
-    function _signatures(bytes32 headerHash) private view returns (bytes[] memory list) {
+    function _signatures(bytes32 headerHash) private view returns (bytes memory list) {
         bytes32 structHash = keccak256(abi.encode(keccak256("Header(bytes32 headerHash)"), headerHash));
         bytes32 digest = keccak256(abi.encodePacked(hex"1901", ledger.domainSeparator(), structHash));
         (uint256 low, uint256 high) = vm.addr(101) < vm.addr(102) ? (101, 102) : (102, 101);
-        list = new bytes[](2);
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(low, digest);
-        list[0] = abi.encodePacked(r, s, v);
-        (v, r, s) = vm.sign(high, digest);
-        list[1] = abi.encodePacked(r, s, v);
+        return bytes.concat(_signature(low, digest), _signature(high, digest));
     }
 
-    function _threeSigners() private returns (Draft memory d, bytes[] memory list) {
+    /// @dev EIP-2098: the parity of v is the first bit of s.
+    function _signature(uint256 key, bytes32 digest) private pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, bytes32(uint256(s) | uint256(v - 27) << 255));
+    }
+
+    function _threeSigners() private returns (Draft memory d, bytes memory list) {
         deploy(3, true);
         d = _draft();
         list = _signatures(ledger.hashHeader(HeaderEvidence(d.previousHash, d.payload)));
     }
 
     function test_postSigned_takesAllThree() public {
-        (Draft memory d, bytes[] memory list) = _threeSigners();
+        (Draft memory d, bytes memory list) = _threeSigners();
         vm.prank(OPERATOR);
-        ledger.postSigned(d.previousHash, d.payload, d.certificate, list);
+        ledger.postSigned(_sent(d), list);
         assertEq(ledger.head(), 1);
     }
 
     function test_postSigned_refusesTooFewDoubledForeignOrNone() public {
-        (Draft memory d, bytes[] memory list) = _threeSigners();
+        (Draft memory d, bytes memory list) = _threeSigners();
+        bytes memory sent = _sent(d);
         vm.expectRevert(IClearingLedger.Ledger_TooFewSignatures.selector);
         vm.prank(OPERATOR);
-        ledger.post(d.previousHash, d.payload, d.certificate);
-
-        bytes[] memory one = new bytes[](1);
-        one[0] = list[0];
-        _refusedSignatures(d, one, IClearingLedger.Ledger_TooFewSignatures.selector);
-
-        bytes[] memory doubled = new bytes[](2);
-        (doubled[0], doubled[1]) = (list[0], list[0]);
+        ledger.post(sent);
+        bytes memory first = part(list, 0, 64);
+        _refusedSignatures(d, first, IClearingLedger.Ledger_TooFewSignatures.selector);
+        _refusedSignatures(d, bytes.concat(list, hex"00"), IClearingLedger.Ledger_TooFewSignatures.selector);
+        bytes memory doubled = bytes.concat(first, first);
         _refusedSignatures(d, doubled, IClearingLedger.Ledger_TooFewSignatures.selector);
-
-        bytes[] memory foreign = _signatures(keccak256("another header"));
+        bytes memory foreign = _signatures(keccak256("another header"));
         _refusedSignatures(d, foreign, IClearingLedger.Ledger_NotSigner.selector);
+        vm.expectRevert(IClearingLedger.Ledger_TooFewSignatures.selector);
+        vm.prank(OPERATOR);
+        ledger.postInstead(sent, first, OPERATOR);
     }
 
-    function _refusedSignatures(Draft memory d, bytes[] memory list, bytes4 reason) private {
+    function test_postSigned_refusesWhoWasDismissed() public {
+        (Draft memory d, bytes memory list) = _threeSigners();
+        vm.prank(address(bond));
+        ledger.setSigner(vm.addr(102), false);
+        vm.expectRevert(IClearingLedger.Ledger_NotSigner.selector);
+        vm.prank(OPERATOR);
+        ledger.postInstead(_sent(d), list, OPERATOR);
+    }
+
+    function _refusedSignatures(Draft memory d, bytes memory list, bytes4 reason) private {
         vm.expectPartialRevert(reason);
         vm.prank(OPERATOR);
-        ledger.postSigned(d.previousHash, d.payload, d.certificate, list);
+        ledger.postSigned(_sent(d), list);
     }
 
     /* ------------------------------------------------ ORDERS AND SEEDS --------------------------------------- */
@@ -283,8 +377,8 @@ contract LedgerTest is Market {
     function test_commitOrders_isFinalAlsoAfterTheSeedIsKnown() public {
         Interval memory v = example();
         bytes32 seed = fixInputs(v);
-        assertTrue(ledger.hasInputs(1, ordersRoot(v), seed), "both inputs are fixed");
-        assertTrue(!ledger.hasInputs(1, ordersRoot(v), bytes32(0)), "and nothing else");
+        assertTrue(ledger.hasInputs(1, ordersRoot(v), seed, OPERATOR, 1, opening()), "both inputs are fixed");
+        assertTrue(!ledger.hasInputs(1, ordersRoot(v), bytes32(0), OPERATOR, 1, opening()), "and nothing else");
         vm.expectRevert(abi.encodeWithSelector(IOrderLog.OrderLog_AlreadyCommitted.selector, 1));
         vm.prank(OPERATOR);
         ledger.commitOrders(1, bytes32("better"));
@@ -335,16 +429,17 @@ contract LedgerTest is Market {
     function test_void_takesTheHeadBackAndTheSameInputsStand() public {
         Interval memory v = example();
         Posted memory p = postInterval(v);
-        vm.prank(address(faults));
-        ledger.voidFrom(1, false);
+        voidFrom(p.header, false);
         assertEq(ledger.head(), 0);
         assertEq(ledger.operator(), address(0));
         vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
         ledger.requireHeader(p.header);
         // the next operator clears the same orders under the same seed
-        bytes32 genesis = ledger.genesisHash();
+        vm.expectRevert(IClearingLedger.Ledger_NotReserved.selector);
+        vm.prank(OPERATOR);
+        ledger.post(sentOf(p));
         vm.prank(vm.addr(102));
-        ledger.post(genesis, p.header.payload, p.certificate);
+        ledger.postInstead(sentOf(p), "", address(0));
         assertEq(ledger.head(), 1);
     }
 
@@ -352,39 +447,100 @@ contract LedgerTest is Market {
         Interval memory v = example();
         postInterval(v);
         Interval memory w = following(v);
-        postInterval(w);
-        postInterval(following(w));
-        vm.prank(address(faults));
-        ledger.voidFrom(2, false);
+        Posted memory second = postInterval(w);
+        Posted memory third = postInterval(following(w));
+        // the fourth has its seed already
+        Interval memory x = following(following(w));
+        bytes32 seed = fixInputs(x);
+        voidFrom(second.header, false);
         assertEq(ledger.head(), 1);
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 3));
+        ledger.requireHeader(third.header);
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_WrongInterval.selector, 2));
+        vm.prank(OPERATOR);
+        ledger.post(sentOf(third));
+        // all of them stand again with their orders and seeds, one after the other
+        _instead(second);
+        vm.expectRevert(IClearingLedger.Ledger_WrongInputs.selector);
+        vm.prank(OPERATOR);
+        ledger.postInstead(sentOf(third), "", address(0));
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 2));
+        ledger.restoreInputs(second.header);
+        vm.prank(WATCHER);
+        ledger.restoreInputs(third.header);
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 3));
+        ledger.restoreInputs(third.header);
+        _instead(third);
+        assertTrue(ledger.hasInputs(4, ordersRoot(x), seed, OPERATOR, 1, opening()), "the seed of the fourth stands");
+        Posted memory fourth = commitment(x, seed, ledger.gridVersion());
+        fourth.header.previousHash = ledger.hashHeader(third.header);
+        vm.expectRevert(IClearingLedger.Ledger_NotReserved.selector);
+        vm.prank(OPERATOR);
+        ledger.post(sentOf(fourth));
+        vm.prank(OPERATOR);
+        ledger.postInstead(sentOf(fourth), "", OPERATOR);
+        assertEq(ledger.head(), 4);
+        // and headers go on as before
+        lastHash = ledger.hashHeader(fourth.header);
+        postInterval(following(x));
+        assertEq(ledger.head(), 5);
+    }
+
+    function _instead(Posted memory p) private {
+        vm.prank(vm.addr(101));
+        ledger.postInstead(sentOf(p), "", address(0));
+    }
+
+    function test_void_ofOrdersOpensThemAloneAndKeepsLaterOnes() public {
+        Interval memory v = example();
+        Posted memory first = postInterval(v);
+        Posted memory second = postInterval(following(v));
+        voidFrom(first.header, true);
+        assertEq(ledger.head(), 0);
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
+        ledger.restoreInputs(first.header);
+        ledger.restoreInputs(second.header);
+        vm.expectRevert(IClearingLedger.Ledger_WrongInputs.selector);
+        vm.prank(OPERATOR);
+        ledger.postInstead(sentOf(first), "", address(0));
+        vm.startPrank(OPERATOR);
+        vm.expectRevert(abi.encodeWithSelector(IOrderLog.OrderLog_AlreadyCommitted.selector, 2));
+        ledger.commitOrders(2, bytes32("better"));
+        ledger.commitOrders(1, bytes32("corrected"));
+        vm.stopPrank();
+        beacon.reveal(1, preimages());
     }
 
     function test_void_neverAFinalOneNorAnUnknownOne() public {
-        postInterval(example());
+        HeaderEvidence memory h = postInterval(example()).header;
+        HeaderEvidence memory unknown = HeaderEvidence(lastHash, bytes.concat(h.payload));
         vm.startPrank(address(faults));
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
+        ledger.voidFrom(unknown, false);
+        unknown.payload[3] = 0x02;
         vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 2));
-        ledger.voidFrom(2, false);
+        ledger.voidFrom(unknown, false);
+        unknown.payload[3] = 0x00;
         vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 0));
-        ledger.voidFrom(0, false);
+        ledger.voidFrom(unknown, false);
+        unknown.payload = "";
+        vm.expectRevert(IClearingLedger.Ledger_PayloadLength.selector);
+        ledger.voidFrom(unknown, false);
         vm.warp(block.timestamp + WINDOW);
         vm.expectRevert(IClearingLedger.Ledger_AlreadyFinal.selector);
-        ledger.voidFrom(1, false);
-    }
-
-    function _voidFrom(uint32 interval) private {
-        vm.prank(address(faults));
-        ledger.voidFrom(interval, false);
+        ledger.voidFrom(h, false);
     }
 
     /// @dev Post an interval with a state of the operator's own.
-    function _postLie(Interval memory v, bytes32 stolen) private returns (StateEvidence memory) {
+    function _postLie(Interval memory v, bytes32 stolen) private returns (Final memory, HeaderEvidence memory h) {
         Posted memory p = commitment(v, fixInputs(v), ledger.gridVersion());
         bytes memory payload = p.header.payload;
         assembly ("memory-safe") { mstore(add(payload, 132), stolen) }
         vm.prank(OPERATOR);
-        ledger.post(lastHash, payload, p.certificate);
-        lastHash = ledger.hashHeader(HeaderEvidence(lastHash, payload));
-        return StateEvidence(v.number, lastHash, stolen);
+        ledger.post(sentOf(lastHash, payload, p.certificate));
+        h = HeaderEvidence(lastHash, payload);
+        lastHash = ledger.hashHeader(h);
+        return (Final(v.number, lastHash, stolen), h);
     }
 
     function test_void_whatIsLeftInTheRingAnswersForNoInterval() public {
@@ -396,13 +552,13 @@ contract LedgerTest is Market {
             postInterval(v);
         }
         passWindow();
-        StateEvidence memory lie = _postLie(following(v), keccak256("stolen"));
+        (Final memory lie, HeaderEvidence memory header) = _postLie(following(v), keccak256("stolen"));
         assertEq(lie.interval, RING + 1);
-        _voidFrom(lie.interval);
+        voidFrom(header, false);
         passWindow();
         for (lie.interval = 0; lie.interval < 3 * RING; ++lie.interval) {
             vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, lie.interval));
-            ledger.requireFinal(lie);
+            ledger.requireFinal(lie.interval, lie.headerHash, lie.stateRoot);
         }
         vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
         ledger.postedAt(1);
@@ -413,56 +569,83 @@ contract LedgerTest is Market {
         postInterval(v);
         passWindow();
         bytes32 final_ = lastHash;
-        StateEvidence memory last = StateEvidence(1, final_, stateRoot(v.post));
+        Final memory last = Final(1, final_, stateRoot(v.post));
         v = following(v);
         Posted memory second = postInterval(v);
         Interval memory w = v;
-        for (uint256 i = 1; i < RING - 2; ++i) {
+        for (uint256 i = 1; i < RING - 3; ++i) {
             w = following(w);
             postInterval(w);
         }
         // the longest run of disputable headers, and orders fixed as far ahead as they may be
         uint32 head = ledger.head();
-        assertEq(head, RING - 1);
+        assertEq(head, RING - 2);
         vm.startPrank(OPERATOR);
         ledger.commitOrders(head + 1, bytes32("ahead"));
         ledger.commitOrders(head + 2, bytes32("further ahead"));
         vm.stopPrank();
         bytes32 voided = lastHash;
         bytes32 root = stateRoot(w.post);
-        _voidFrom(2);
+        voidFrom(second.header, false);
         assertEq(ledger.finalHead(), 1);
-        ledger.requireFinal(last);
+        ledger.requireFinal(last.interval, last.headerHash, last.stateRoot);
         vm.expectPartialRevert(IClearingLedger.Ledger_UnknownHeader.selector);
-        ledger.requireFinal(StateEvidence(1, voided, root));
+        ledger.requireFinal(1, voided, root);
         vm.expectRevert(IClearingLedger.Ledger_WrongPrevious.selector);
         vm.prank(OPERATOR);
-        ledger.post(voided, second.header.payload, second.certificate);
+        ledger.postInstead(sentOf(voided, second.header.payload, second.certificate), "", address(0));
         vm.expectPartialRevert(IOrderLog.OrderLog_AlreadyCommitted.selector);
         vm.prank(OPERATOR);
         ledger.commitOrders(2, bytes32("better"));
         vm.prank(OPERATOR);
-        ledger.post(final_, second.header.payload, second.certificate);
+        ledger.postInstead(sentOf(final_, second.header.payload, second.certificate), "", address(0));
         assertEq(ledger.head(), 2);
     }
 
     function test_void_onlyByFaultProofs() public {
-        postInterval(example());
+        HeaderEvidence memory h = postInterval(example()).header;
         vm.expectRevert(IClearingLedger.Ledger_Unauthorised.selector);
-        ledger.voidFrom(1, false);
+        ledger.voidFrom(h, false);
         vm.expectRevert(IClearingLedger.Ledger_Unauthorised.selector);
         ledger.forgetOperator();
+        vm.expectRevert(IClearingLedger.Ledger_Unauthorised.selector);
+        ledger.setSigner(WATCHER, true);
     }
 
     function test_nextGate_neverGoesBack() public {
         Interval memory v = example();
         assertEq(ledger.nextGate(), 3);
-        postInterval(v);
+        HeaderEvidence memory first = postInterval(v).header;
         postInterval(following(v));
         assertEq(ledger.nextGate(), 5);
-        vm.prank(address(faults));
-        ledger.voidFrom(1, false);
+        voidFrom(first, false);
         assertEq(ledger.nextGate(), 5);
+    }
+
+    function test_nextGate_remembersAVoidUntilTheHeadIsThereAgain() public {
+        Interval memory v = example();
+        Interval memory w = following(v);
+        Posted memory first = postInterval(v);
+        Posted memory second = postInterval(w);
+        Interval memory x = following(w);
+        Posted memory third = postInterval(x);
+        voidFrom(first.header, true);
+        assertEq(ledger.nextGate(), 6);
+        // new orders, a new seed and a header like any other
+        first = postInterval(v);
+        assertEq(ledger.nextGate(), 6);
+        ledger.restoreInputs(second.header);
+        second.header.previousHash = ledger.hashHeader(first.header);
+        _instead(second);
+        assertEq(ledger.nextGate(), 6);
+        ledger.restoreInputs(third.header);
+        third.header.previousHash = ledger.hashHeader(second.header);
+        _instead(third);
+        assertEq(ledger.head(), 3);
+        assertEq(ledger.nextGate(), 6);
+        lastHash = ledger.hashHeader(third.header);
+        postInterval(following(x));
+        assertEq(ledger.nextGate(), 7);
     }
 
     /* ------------------------------------------------ FREEZE ------------------------------------------------- */
@@ -484,14 +667,33 @@ contract LedgerTest is Market {
         ledger.commitOrders(2, bytes32("late"));
     }
 
+    function test_freeze_endsWhatWasReservedAlready() public {
+        Draft memory d = _draft();
+        vm.warp(block.timestamp + DEADLINE + 1);
+        ledger.freeze();
+        _refused(d, _selector(IClearingLedger.Ledger_IsFrozen.selector));
+        vm.expectRevert(IClearingLedger.Ledger_IsFrozen.selector);
+        vm.prank(OPERATOR);
+        ledger.postInstead(_sent(d), "", OPERATOR);
+    }
+
+    function test_freeze_takesNoSeedAnyMore() public {
+        vm.prank(OPERATOR);
+        ledger.commitOrders(1, bytes32("x"));
+        vm.warp(block.timestamp + DEADLINE + 1);
+        ledger.freeze();
+        bytes32[] memory p = preimages();
+        vm.expectRevert(IClearingLedger.Ledger_IsFrozen.selector);
+        beacon.reveal(1, p);
+    }
+
     function test_freeze_aVoidGivesTheNextOperatorItsTime() public {
         postInterval(example());
         passWindow();
         Interval memory w = following(example());
-        postInterval(w);
+        HeaderEvidence memory second = postInterval(w).header;
         vm.warp(block.timestamp + WINDOW - 1);
-        vm.prank(address(faults));
-        ledger.voidFrom(2, false);
+        voidFrom(second, false);
         vm.warp(block.timestamp + DEADLINE);
         vm.expectPartialRevert(IClearingLedger.Ledger_NotLate.selector);
         ledger.freeze();
@@ -511,11 +713,11 @@ contract LedgerTest is Market {
             Posted memory p = commitment(v, seed, ledger.gridVersion());
             uint256 before = vm.snapshotState();
             vm.record();
-            vm.prank(OPERATOR);
-            ledger.post(lastHash, p.header.payload, p.certificate);
             p.header.previousHash = lastHash;
+            vm.prank(OPERATOR);
+            ledger.post(sentOf(p));
             (, bytes32[] memory writes) = vm.accesses(address(ledger));
-            assertEq(writes.length, 2);
+            assertEq(writes.length, 1);
             bytes32 posted = ledger.hashHeader(p.header);
             if (i >= RING) {
                 vm.revertToState(before);
@@ -523,7 +725,7 @@ contract LedgerTest is Market {
                     assertTrue(vm.load(address(ledger), writes[w]) != 0, "the slot was in use");
                 }
                 vm.prank(OPERATOR);
-                ledger.post(lastHash, p.header.payload, p.certificate);
+                ledger.post(sentOf(p));
             }
             lastHash = posted;
         }

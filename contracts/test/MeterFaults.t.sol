@@ -92,7 +92,7 @@ contract MeterFaultsTest is Market {
             vm.expectRevert(_NOT_PROVEN);
             _proofs().subscription(h, a, pre);
             vm.expectRevert(_NOT_PROVEN);
-            faults.transition(h, a, pre, stateEvidence(w.post, i), packedPolicy());
+            faults.transition(h, a, statesEvidence(w, i), packedPolicy());
             vm.expectRevert(_NOT_PROVEN);
             faults.shortfall(h, a, allocationEvidence(w, RESERVE), packedPolicy());
             AllocationEvidence memory earlier = allocationEvidence(v, i);

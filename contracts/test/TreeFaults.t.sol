@@ -82,7 +82,7 @@ contract TreeFaultsTest is Market {
         AllocationEvidence memory a = allocationEvidence(v, B);
         e.parent.preimage = _leftOfBus2(v);
         e.parent.lower = tail(a.lower, 64);
-        e.parent.bus = a.bus;
+        e.parent.bus = Build.bus(v.buses[2]);
         e.parent.position = a.position;
         e.parent.upper = a.upper;
         e.left = _leafOpening(v, B);
@@ -168,9 +168,11 @@ contract TreeFaultsTest is Market {
         NodeEvidence[5] memory nodes;
         // a line, an empty slot, an inner node, a bus, a node above the buses
         AllocationEvidence memory a = allocationEvidence(v, R);
-        nodes[0] = NodeEvidence(bytes.concat(hex"0002", a.record), a.slot, a.lower, a.bus, a.position, a.upper);
+        (uint16 busOfR,) = place(R);
+        bytes memory rBus = Build.bus(v.buses[busOfR]);
+        nodes[0] = NodeEvidence(bytes.concat(hex"0002", a.record), a.slot, a.lower, rBus, a.position, a.upper);
         AllocationEvidence memory e = emptySlotEvidence(v, 2, 3);
-        nodes[1] = NodeEvidence(hex"04", 3, e.lower, e.bus, e.position, e.upper);
+        nodes[1] = NodeEvidence(hex"04", 3, e.lower, Build.bus(v.buses[2]), e.position, e.upper);
         bytes memory left = _leftOfBus2(v);
         SumEvidence memory low = _lowNode(v);
         nodes[2] = low.parent;
@@ -475,27 +477,27 @@ contract TreeFaultsTest is Market {
         Interval memory v = example();
         AllocationEvidence memory a = allocationEvidence(v, A);
         bytes memory preimage = bytes.concat(hex"0007", a.record);
-        _provenForm(v, NodeEvidence(preimage, a.slot, a.lower, a.bus, a.position, a.upper));
+        _provenForm(v, NodeEvidence(preimage, a.slot, a.lower, Build.bus(v.buses[1]), a.position, a.upper));
     }
 
     function test_allocationForm_aLineTooShort() public {
         Interval memory v = example();
         AllocationEvidence memory a = allocationEvidence(v, A);
-        _provenForm(v, NodeEvidence(hex"000201", a.slot, a.lower, a.bus, a.position, a.upper));
+        _provenForm(v, NodeEvidence(hex"000201", a.slot, a.lower, Build.bus(v.buses[1]), a.position, a.upper));
     }
 
     function test_allocationForm_aLineWhereAnInnerNodeBelongs() public {
         Interval memory v = example();
         AllocationEvidence memory a = allocationEvidence(v, A);
         bytes memory preimage = bytes.concat(hex"0002", a.record);
-        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), a.bus, a.position, a.upper));
+        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), Build.bus(v.buses[1]), a.position, a.upper));
     }
 
     function test_allocationForm_anInnerNodeWithoutSums() public {
         Interval memory v = example();
         AllocationEvidence memory a = allocationEvidence(v, A);
         bytes memory preimage = bytes.concat(hex"01", bytes32(uint256(1)), bytes32(uint256(2)));
-        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), a.bus, a.position, a.upper));
+        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), Build.bus(v.buses[1]), a.position, a.upper));
     }
 
     function test_allocationForm_somethingElseWhereABusBelongs() public {
@@ -512,8 +514,9 @@ contract TreeFaultsTest is Market {
         Interval memory v = example();
         v.buses[1].depth = 21;
         AllocationEvidence memory a = allocationEvidence(v, A);
-        NodeEvidence memory n =
-            NodeEvidence(bytes.concat(hex"0002", a.record), a.slot, a.lower, a.bus, a.position, a.upper);
+        NodeEvidence memory n = NodeEvidence(
+            bytes.concat(hex"0002", a.record), a.slot, a.lower, Build.bus(v.buses[1]), a.position, a.upper
+        );
         HeaderEvidence memory h = postInterval(v).header;
         faults.allocationForm(h, n);
         _assertVoided();
@@ -607,7 +610,7 @@ contract TreeFaultsTest is Market {
             mstore(add(add(payload, 0x20), offset), word)
         }
         vm.prank(OPERATOR);
-        ledger.post(h.previousHash, payload, "");
+        ledger.post(sentOf(h.previousHash, payload, ""));
     }
 
     function _postWithAllocationRoot(Interval memory v, bytes32 root) private returns (HeaderEvidence memory) {

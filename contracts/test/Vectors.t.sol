@@ -10,6 +10,7 @@ import {Orders} from "../src/libraries/Orders.sol";
 import {Policies} from "../src/libraries/Policies.sol";
 import {Records} from "../src/libraries/Records.sol";
 import {Response} from "../src/libraries/Response.sol";
+import {Tightening} from "../src/libraries/Tightening.sol";
 import {Trees} from "../src/libraries/Trees.sol";
 import {TestBase} from "./support/Vm.sol";
 
@@ -111,27 +112,22 @@ contract VectorsTest is TestBase {
 
     function test_memoryAndDeficit() public {
         _open("fairness");
-        Policies.Policy memory p;
-        Records.State memory s;
-        Records.Allocation memory a;
         uint256[] memory memory_ = _uints("memories.memory");
+        uint256[] memory beta = _uints("memories.beta");
+        uint256[] memory fstar = _uints("memories.fstar");
+        uint256[] memory asked = _uints("memories.requested");
+        uint256[] memory served = _uints("memories.served");
         uint256[] memory next = _uints("memories.next");
         for (uint256 i = 0; i < memory_.length; ++i) {
-            s.memoryPpb = memory_[i];
-            p.beta = _uints("memories.beta")[i];
-            s.fstarPpb = _uints("memories.fstar")[i];
-            a.flexible.q = _uints("memories.requested")[i];
-            a.flexible.x = _uints("memories.served")[i];
-            assertEq(FairPlay.transition(p, s, a).memoryPpb, next[i]);
+            assertEq(FairPlay.nextMemory(beta[i], memory_[i], fstar[i], asked[i], served[i]), next[i]);
         }
         uint256[] memory deficit = _uints("deficits.deficit");
+        fstar = _uints("deficits.fstar");
+        asked = _uints("deficits.requested");
+        served = _uints("deficits.served");
         next = _uints("deficits.next");
         for (uint256 i = 0; i < deficit.length; ++i) {
-            s.deficit = deficit[i];
-            s.fstarPpb = _uints("deficits.fstar")[i];
-            a.flexible.q = _uints("deficits.requested")[i];
-            a.flexible.x = _uints("deficits.served")[i];
-            assertEq(FairPlay.transition(p, s, a).deficit, next[i]);
+            assertEq(FairPlay.nextDeficit(deficit[i], fstar[i], asked[i], served[i]), next[i]);
         }
         assertTrue(memory_.length != 0 && deficit.length != 0, "there are vectors");
     }
@@ -310,5 +306,26 @@ contract VectorsTest is TestBase {
             }
         }
         assertTrue(certificate.length != 0, "there are vectors");
+    }
+
+    /* ------------------------------------------------ TIGHTENING --------------------------------------------- */
+
+    function tightens(bytes calldata old, bytes calldata next) external pure {
+        Tightening.check(old, next);
+    }
+
+    function test_tightening() public {
+        _open("tightening");
+        bytes[] memory old = _blobs("pairs.old");
+        bytes[] memory next = _blobs("pairs.new");
+        uint256[] memory expected = _uints("pairs.tightens");
+        for (uint256 i = 0; i < old.length; ++i) {
+            try this.tightens(old[i], next[i]) {
+                assertEq(expected[i], 1);
+            } catch {
+                assertEq(expected[i], 0);
+            }
+        }
+        assertTrue(old.length != 0, "there are vectors");
     }
 }

@@ -8,6 +8,7 @@ from offchain.audit.published import Draw, ForcedOrder
 from offchain.audit.rebuild import Ints, Table
 from offchain.commitment.allocation import Layout
 from offchain.commitment.header import Domain
+from offchain.commitment.terms import Terms
 from offchain.grid.registered import Grid
 from offchain.orders.signing import SignatureCheck
 from offchain.policy import Policy
@@ -40,8 +41,8 @@ class Context:
 
     Attributes:
         domain: What the market's hashes are bound to.
+        terms: What is in force.
         policy: Its policy.
-        policy_hash: Hash of the policy.
         grids: Its grids by version.
         contracts: records.CONTRACT, one row per participant.
         layouts: Shape of the allocation tree on each grid.
@@ -49,8 +50,8 @@ class Context:
     """
 
     domain: Domain
+    terms: Terms
     policy: Policy
-    policy_hash: bytes
     grids: dict[int, Grid]
     contracts: Table
     layouts: dict[int, Layout]
@@ -64,11 +65,11 @@ class Before:
     Attributes:
         header_hash: Hash of the header before it.
         state: State after that interval.
-        shares_root: Root of the shares.
         measured: Allocations of the interval whose readings are settled; None where none are.
+        measured_policy: The policy of that interval, whose prices its imbalance is settled at.
     """
 
     header_hash: bytes
     state: Table
-    shares_root: bytes
     measured: Table | None = None
+    measured_policy: Policy | None = None

@@ -12,6 +12,7 @@ from offchain.commitment.allocation import Layout
 from offchain.commitment.bundle import read_genesis
 from offchain.commitment.hashing import record_salts
 from offchain.commitment.header import genesis_hash, market_id
+from offchain.commitment.terms import Terms
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.grid.registered import unpack
@@ -68,7 +69,8 @@ def audit_genesis(
         where = f"the registered hash of grid {version}"
         findings.equal(Rule.GRID, where, unpacked[version].hash(), registered)
     owners = genesis.contracts["owner"].tolist() if market.on_chain else []
-    for index, owner in enumerate(owners):
+    # A vacant place has nobody yet; whoever takes it later is held to the escrow then.
+    for index, owner in ((i, owner) for i, owner in enumerate(owners) if any(owner)):
         where = f"the owner of participant {index} in the escrow"
         findings.equal(Rule.CONTRACT, where, owner, market.owners.get(index, b""))
     for rule, name in (
@@ -85,8 +87,8 @@ def audit_genesis(
     domain = market.domain
     context = Context(
         domain=domain,
+        terms=Terms(0, genesis.grid_version, market.policy_hash, roots[2], roots[0]),
         policy=policy,
-        policy_hash=market.policy_hash,
         grids=unpacked,
         contracts=genesis.contracts,
         layouts={v: Layout.of(genesis.contracts, g.holarchy) for v, g in unpacked.items()},
@@ -94,4 +96,4 @@ def audit_genesis(
             domain_separator(domain.chain_id, domain.ledger, domain.market_id)
         ),
     )
-    return findings, (context, Before(market.genesis_hash, state, roots[2]))
+    return findings, (context, Before(market.genesis_hash, state))

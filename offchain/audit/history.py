@@ -14,6 +14,7 @@ from offchain.audit.context import Before, Context, Inputs
 from offchain.audit.escrow import check_escrow
 from offchain.audit.findings import Fault, Findings, Rule
 from offchain.audit.genesis import GENESIS, audit_genesis
+from offchain.audit.in_force import InForce
 from offchain.audit.interval import audit_interval, open_bundle
 from offchain.audit.published import PublishedMarket
 from offchain.audit.verdict import Judgement, Verdict
@@ -34,6 +35,7 @@ class Auditor:
         self._market = market
         self._read = read
         self._context = context
+        self._in_force = InForce(market, context)
         self._start = start
         self._opened: dict[int, Bundle] = {}
         columns = [(c.interval, c.index, c.micro) for c in market.collateral]
@@ -49,17 +51,15 @@ class Auditor:
         try:
             bundle = self._open(interval, "its bundle is missing")
             before = self._before(interval)
+            context = self._in_force.context(interval, bundle)
         except InputError as error:
             return Judgement(interval, unjudged=str(error))
         finally:
             lag = max(1, self._context.policy.meter_lag)
             self._opened = {t: b for t, b in self._opened.items() if t > interval - lag}
-        version = bundle.header.grid_version
-        if not self._market.on_chain and version not in self._context.grids:
-            unknown = f"its grid, version {version}, is not in the bundles"
-            return Judgement(interval, unjudged=unknown)
         posted, inputs = self._market.headers[interval - 1], self._inputs(interval)
-        findings = audit_interval(self._context, interval, before, posted, inputs, bundle)
+        findings = audit_interval(context, interval, before, posted, inputs, bundle)
+        self._in_force.check(findings, interval, bundle.header)
         return Judgement.of(findings)
 
     def judge_escrow(self) -> Judgement:
@@ -91,12 +91,13 @@ class Auditor:
         if previous:
             state = self._earlier(previous, "the state before it is not known").state
             header = self._market.headers[previous - 1]
-            before = Before(header.header_hash, state, self._opened[previous].header.shares_root)
+            before = Before(header.header_hash, state)
         if not 0 < lag < interval:
             return before
         unknown = f"the allocations of interval {interval - lag}, whose readings it settles, are not known"
         measured = self._earlier(interval - lag, unknown).allocation
-        return Before(before.header_hash, before.state, before.shares_root, measured)
+        policy = self._in_force.policy(interval - lag)
+        return Before(before.header_hash, before.state, measured, policy)
 
     def _earlier(self, interval: int, otherwise: str) -> Bundle:
         try:
@@ -130,7 +131,8 @@ def open_market(market: PublishedMarket, read: ReadBundle) -> tuple[Judgement, A
         findings, start = audit_genesis(market, data)
     except InputError as error:
         return Judgement(GENESIS, unjudged=str(error)), None
-    _check_answers(findings, market)
+    if market.on_chain:
+        _check_answers(findings, market)
     return Judgement.of(findings), Auditor(market, read, *start) if start else None
 
 

@@ -42,7 +42,7 @@ def audit_interval(
     """Check one interval against every rule.
 
     Args:
-        context: The market.
+        context: The market, with what is in force for the interval.
         interval: Number that this interval must have.
         before: What the intervals before it left.
         posted: Its header, as the chain has it.
@@ -53,7 +53,7 @@ def audit_interval(
         What was found.
     """
     findings = Findings(interval)
-    header = bundle.header
+    header, terms = bundle.header, context.terms
     header_hash = header.hash(context.domain.hash(), posted.previous_hash)
     # A ledger that is not eager is sent none; the bus vector hash binds the bundle's.
     certificate = posted.certificate or bundle.certificate
@@ -65,9 +65,9 @@ def audit_interval(
         (Rule.BUNDLE, "the bundle's previous hash", posted.previous_hash, bundle.previous_hash),
         (Rule.BUNDLE, "the bundle's interval", header.interval, bundle.interval),
         (Rule.BUNDLE, "the bundle's grid version", header.grid_version, bundle.grid_version),
-        (Rule.POLICY, "the policy hash", context.policy_hash, header.policy_hash),
+        (Rule.POLICY, "the policy hash", terms.policy_hash, header.policy_hash),
         (Rule.GRID, "the grid version", True, header.grid_version in context.grids),
-        (Rule.SHARES, "the shares root", before.shares_root, header.shares_root),
+        (Rule.SHARES, "the shares root", terms.shares_root, header.shares_root),
     ):
         findings.equal(rule, where, expected, found)
     if inputs is not None:

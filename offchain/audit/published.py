@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from offchain.commitment.header import Domain
+from offchain.commitment.terms import Terms
 
 
 @dataclass(frozen=True)
@@ -143,10 +144,10 @@ class PublishedMarket:
 
     Attributes:
         domain: Chain, ledger and market id.
-        policy_hash: Hash of its policy.
-        shares_root: Root of its shares.
+        policy_hash: Hash of the policy that it opened with.
+        shares_root: Root of the shares that it opened with.
         genesis_hash: Header hash before interval 1.
-        grids: The registered bytes of every grid that a header names, by version.
+        grids: The registered bytes of every grid that a header names or that was ever in force, by version.
         orders_roots: Root of the orders of each interval.
         seeds: Seed of each interval.
         headers: The headers that stand, from interval 1; up to the first that cannot be read back.
@@ -157,6 +158,8 @@ class PublishedMarket:
         grid_hashes: Hash under which each of the grids was registered.
         escrow: What the escrow holds and owes; None where that is not known.
         code: The code of the market's contracts.
+        amendments: What was in force from an interval on, at each change since, by ascending first interval.
+        policies: The packed policies that were announced since, by hash.
         on_chain: Whether a chain said all this. If not, inputs, owners, deposits and forced orders are unknown, and the
             rules about them are left out.
         public_key: Of the drand network that makes the seeds, 96 bytes; empty where none does.
@@ -181,6 +184,8 @@ class PublishedMarket:
     grid_hashes: dict[int, bytes] = field(default_factory=dict)
     escrow: Escrow | None = None
     code: tuple[Code, ...] = ()
+    amendments: tuple[Terms, ...] = ()
+    policies: dict[bytes, bytes] = field(default_factory=dict)
     on_chain: bool = True
     public_key: bytes = b""
     draws: dict[int, Draw] = field(default_factory=dict)

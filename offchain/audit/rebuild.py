@@ -31,18 +31,8 @@ def ints(table: Table, name: str) -> Ints:
     return table[name].astype(np.int64)
 
 
-@dataclass(frozen=True)
-class Ends:
-    """The lower ends of the three ramps of each participant, int64[n] ticks, and the key inside the second."""
-
-    essential: Ints
-    flexible: Ints
-    supply: Ints
-    key: Ints
-
-
-def ramp_ends(policy: Policy, state: Table, bid_ticks: Ints, seed: bytes) -> Ends:
-    """Where everybody's ramps start (mechanism, section 2), from the state before the interval."""
+def ramp_ends(policy: Policy, state: Table, bid_ticks: Ints, seed: bytes) -> dict[str, Ints]:
+    """Where everybody's ramps start (mechanism, section 2): ticks by side, and the `key` inside the flexible one."""
     v, k_max = policy.v_ticks, policy.k_max
     rate = np.maximum(ints(state, "rate_wh"), 1)
     owed = np.minimum(_deficit(state) // rate, k_max * PPB).astype(np.int64)
@@ -54,7 +44,8 @@ def ramp_ends(policy: Policy, state: Table, bid_ticks: Ints, seed: bytes) -> End
     key = np.minimum(k_max * v, from_memory + from_deficit + from_draw)
     step = v * (k_max + policy.kappa + 1)
     essential = np.full(len(state), policy.p_cap_ticks + policy.essential_rank * step)
-    return Ends(essential, policy.p_cap_ticks + ints(state, "rank") * step + key, bid_ticks, key)
+    flexible = policy.p_cap_ticks + ints(state, "rank") * step + key
+    return {"essential": essential, "flexible": flexible, "supply": bid_ticks, "key": key}
 
 
 def _deficit(state: Table) -> NDArray[Any]:
@@ -126,16 +117,11 @@ class Payments:
 
 
 def payments(
-    policy: Policy,
-    price_ticks: Ints,
-    bid_ticks: Ints,
-    used_wh: Ints,
-    sold_wh: Ints,
-    share_ppb: Ints,
+    policy: Policy, price: Ints, bid: Ints, used_wh: Ints, sold_wh: Ints, share_ppb: Ints
 ) -> Payments:
-    """Who pays and who is paid (mechanism, section 5); one row per participant."""
-    cost = price_ticks * used_wh // WH_TICKS_PER_MICRO
-    pay = -(-bid_ticks * sold_wh // WH_TICKS_PER_MICRO)
+    """Who pays and who is paid (mechanism, section 5), prices and bids in ticks; one row per participant."""
+    cost = price * used_wh // WH_TICKS_PER_MICRO
+    pay = -(-bid * sold_wh // WH_TICKS_PER_MICRO)
     surplus = sum(cost.tolist()) - sum(pay.tolist())
     headroom = policy.p_hi_ticks * used_wh // WH_TICKS_PER_MICRO - cost
     pot, shortfall = max(surplus, 0), max(-surplus, 0)
@@ -171,7 +157,7 @@ def corrections(
     """What is settled with the reserve (mechanism, section 5), participant by participant.
 
     Args:
-        policy: Of the market.
+        policy: Of the interval whose readings are settled; what the reserve may spend is the same in all.
         state: Before the interval.
         measured: Allocations of the interval whose readings are settled; None where none are.
         readings: What was measured, at most one row each.

@@ -66,35 +66,32 @@ class IntervalRules:
 
     def check(self) -> None:
         """Check everything; the order is that of the market's own steps."""
-        bundle, findings = self.bundle, self.findings
+        bundle, findings, before = self.bundle, self.findings, self.before
         for name in ("owner", "bus", "slot"):
             agreed, found = self.context.contracts[name], bundle.contracts[name]
             findings.columns(Rule.CONTRACT, "contract", name, agreed, found)
         self._check_orders()
         if self.inputs is not None:
             self._check_forced(self.inputs)
-        prices = self._prices()
-        money = rebuild.payments(
-            self.context.policy,
-            self._at(prices),
-            self._asked("bid_ticks"),
-            self._leaf("essential_x_wh") + self._leaf("flexible_x_wh"),
-            self._leaf("supply_x_wh"),
-            ints(bundle.shares, "share_ppb"),
-        )
+        prices, policy, bids = self._prices(), self.context.policy, self._asked("bid_ticks")
+        used = self._leaf("essential_x_wh") + self._leaf("flexible_x_wh")
+        sold, shares = self._leaf("supply_x_wh"), ints(bundle.shares, "share_ppb")
+        money = rebuild.payments(policy, self._at(prices), bids, used, sold, shares)
         self._check_readings()
-        corrected = rebuild.corrections(
-            self.context.policy, self.before.state, self.before.measured, bundle.readings, money
-        )
-        allocation = self._allocation(prices, money, corrected)
-        self._compare(ALLOCATION_RULES, "allocation", allocation, bundle.allocation)
+        measured, readings, by = before.measured, bundle.readings, before.measured_policy or policy
+        corrected = rebuild.corrections(by, before.state, measured, readings, money)
+        expected, leaf = self._allocation(prices, money, corrected), "allocation of participant"
+        for name, rule in ALLOCATION_RULES.items():
+            findings.columns(rule, leaf, name, expected[name], bundle.allocation[name])
         scale = bundle.header.imbalance_scale_ppb
         findings.equal(Rule.RESERVE, "the imbalance scale", corrected.scale_ppb, scale)
-        self._compare(STATE_RULES, "state", self._state(money, corrected), bundle.state)
+        expected, leaf = self._state(money, corrected), "state of participant"
+        for name, rule in STATE_RULES.items():
+            findings.columns(rule, leaf, name, expected[name], bundle.state[name])
         if self.inputs is not None:
-            owed = self._after("peak") + self._after("debit") - self._after("credit")
-            covered, leaf = owed <= self.inputs.collateral, "state of participant"
-            bound = "at most the deposit"
+            peak, debit, credit = (ints(bundle.state, n) for n in ("peak", "debit", "credit"))
+            owed, bound = peak + debit - credit, "at most the deposit"
+            covered = owed <= self.inputs.collateral
             findings.holds(Rule.OVERDRAWN, leaf, "peak + debit - credit", covered, bound, owed)
         self._check_plain_roots()
         certificate = self._check_network()
@@ -107,13 +104,6 @@ class IntervalRules:
     def _grid(self) -> Grid:
         return self.context.grids[self.bundle.header.grid_version]
 
-    def _compare(
-        self, rules: dict[str, Rule], name: str, expected: dict[str, Any], found: Table
-    ) -> None:
-        for column, rule in rules.items():
-            leaf = f"{name} of participant"
-            self.findings.columns(rule, leaf, column, expected[column], found[column])
-
     def _asked(self, name: str) -> Ints:
         """A column of the orders over all participants, zero where there is no order."""
         column = np.zeros(len(self.before.state), dtype=np.int64)
@@ -123,13 +113,9 @@ class IntervalRules:
     def _leaf(self, name: str) -> Ints:
         return ints(self.bundle.allocation, name)
 
-    def _after(self, name: str) -> Ints:
-        return ints(self.bundle.state, name)
-
     def _at(self, per_bus: Ints) -> Ints:
         """What holds at each participant's bus."""
-        column: Ints = per_bus[self.context.contracts["bus"]]
-        return column
+        return np.take(per_bus, self.context.contracts["bus"])
 
     def _at_buses(self, column: Ints) -> Ints:
         """Sums of a column over the participants of each bus."""
@@ -217,9 +203,9 @@ class IntervalRules:
             "bus": contracts["bus"],
             "slot": contracts["slot"],
             **{f"{side}_q_wh": self._asked(f"{side}_wh") for side in SIDES},
-            **{f"{side}_pa_ticks": getattr(ends, side) for side in SIDES},
-            **{f"{side}_pb_ticks": getattr(ends, side) + widths[side] for side in SIDES},
-            "key_ticks": ends.key,
+            **{f"{side}_pa_ticks": ends[side] for side in SIDES},
+            **{f"{side}_pb_ticks": ends[side] + widths[side] for side in SIDES},
+            "key_ticks": ends["key"],
             "price_ticks": self._at(prices),
             **vars(money),
             **vars(corrected),

@@ -18,6 +18,9 @@ PROTOCOL_VERSION: Final = 1
 ADDRESS_BYTES: Final = 20
 #: Root of a tree without leaves: the meter root while no readings are settled.
 NO_READINGS_ROOT: Final = EMPTY_ROOTS[0]
+#: What is sent to be posted: the hash of the header before, and the payload less what the ledger knows.
+SENT_BYTES: Final = 356
+_KEPT: Final = (slice(0, 132), slice(164, 228), slice(292, 384), slice(392, 400), slice(408, 436))
 _WIRE: Final = wire(HEADER)
 
 
@@ -68,6 +71,37 @@ class Header:
         row = np.frombuffer(payload, dtype=_WIRE)[0]
         # item() of a void is its bytes, of a number an int.
         return cls(**{name: row[name].item() for name in _WIRE.names or ()})
+
+    def sent(self, previous_hash: bytes) -> bytes:
+        """What is sent to post the header, 356 bytes: without what the ledger puts in itself."""
+        payload = self.packed()
+        return previous_hash + b"".join(payload[kept] for kept in _KEPT)
+
+    @classmethod
+    def of_sent(
+        cls, sent: bytes, contracts_root: bytes, shares_root: bytes, policy_hash: bytes
+    ) -> tuple[bytes, Self]:
+        """What the ledger made of what was sent: the hash of the header before, and the header.
+
+        Args:
+            sent: 356 bytes.
+            contracts_root: The market's.
+            shares_root: The market's.
+            policy_hash: The market's.
+
+        Raises:
+            InputError: When it has another length.
+        """
+        if len(sent) != SENT_BYTES:
+            raise InputError(f"header: {len(sent)} bytes were sent; give {SENT_BYTES}")
+        known = {132: contracts_root, 228: shares_root + policy_hash}
+        known |= {384: sent[304:312], 400: sent[320:328]}
+        payload, at = b"", HASH_BYTES
+        for kept in _KEPT:
+            payload += known.get(len(payload), b"")
+            size = kept.stop - kept.start
+            payload, at = payload + sent[at : at + size], at + size
+        return sent[:HASH_BYTES], cls.unpack(payload)
 
     def hash(self, domain_hash: bytes, previous_hash: bytes) -> bytes:
         """``H(previous ‖ H(domainHash ‖ payload))``."""

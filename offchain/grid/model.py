@@ -78,7 +78,7 @@ def build_grid(
     margin = np.ceil(2 * network.distribution_sums() - 1e-6).astype(np.int64) + 2
     angles = bounds.line_angles(b, limit, shift, names)
     references = central_buses(network.island, start, end, angles.astype(np.float64))
-    box = _theta_box(references, len(buses), start, end, angles)
+    box = shortest_boxes(references, len(buses), start, end, angles)
     return Grid(
         name=name,
         bus_names=buses,
@@ -137,7 +137,7 @@ def _least_shift(
     return quotient.bit_length()
 
 
-def _theta_box(
+def shortest_boxes(
     references: list[int],
     n_bus: int,
     start: NDArray[np.int32],

@@ -92,6 +92,7 @@ class Market:
         shape: what follows from grid and contracts.
         past: records.ALLOCATION[N] of the last intervals whose readings are not settled yet, the
             oldest first; at most ``policy.meter_lag`` of them.
+        past_policies: the policies that they were cleared by, and are settled by.
     """
 
     interval: int
@@ -102,6 +103,7 @@ class Market:
     state: Table
     shape: Shape
     past: tuple[Table, ...] = ()
+    past_policies: tuple[Policy, ...] = ()
 
     @property
     def measured_interval(self) -> int:
@@ -223,8 +225,8 @@ def apply_rules(
     after = _next_state(
         before, state, policy.beta_ppb, quantities.flexible_wh, x[:, 1], payments, corrections
     )
-    unsettled = (*market.past, allocation)
-    past = unsettled[max(0, len(unsettled) - policy.meter_lag) :]
+    unsettled, policies = (*market.past, allocation), (*market.past_policies, policy)
+    settled = max(0, len(unsettled) - policy.meter_lag)
     return Outcome(
         quantities=quantities,
         key_ticks=key,
@@ -236,7 +238,13 @@ def apply_rules(
         corrections=corrections,
         readings=readings,
         allocation=allocation,
-        market=replace(market, interval=interval, state=after, past=past),
+        market=replace(
+            market,
+            interval=interval,
+            state=after,
+            past=unsettled[settled:],
+            past_policies=policies[settled:],
+        ),
     )
 
 
@@ -280,7 +288,8 @@ def _corrections(
     subscription, policy = state["subscription"], market.policy
     debit = credit = np.zeros_like(subscription)
     if market.measured_interval:
-        measured = market.past[0]
+        # What an interval was cleared by it is settled by, whatever has changed since.
+        measured, policy = market.past[0], market.past_policies[0]
         deviation = deviations(measured, readings, state["demand_cap_wh"], state["supply_cap_wh"])
         debit, credit = imbalance(policy, measured, deviation)
     held = (int(state["credit"][RESERVE]), int(state["debit"][RESERVE]))

@@ -59,13 +59,17 @@ class Trial:
         self.policy = policy
         self.participants = participants
         self.standing = Standing.genesis(len(participants))
+        self._interval = 1
+        self.move_to(grid)
+
+    def move_to(self, grid: Grid) -> None:
+        """Clear on another grid of the same buses from the next interval on."""
         self._grid = grid
-        self._clearing_grid, zone = mechanism.clearing_grid(grid)
-        self._place = zone[participants.bus]
+        self._clearing_grid, zone = self.mechanism.clearing_grid(grid)
+        self._place = zone[self.participants.bus]
         self._clearer = Clearer(self._clearing_grid)
         self._layers = LayerIndex.of(grid.holarchy)
         self._physics = None if self._clearing_grid is grid else _Physics(grid)
-        self._interval = 1
 
     def step(self, quantities: Quantities, seed: bytes) -> Step:
         """Clear and check one interval, and move everybody's standing on.

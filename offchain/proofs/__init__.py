@@ -5,6 +5,7 @@ over all the evidence there is and tells of each piece whether it shows the faul
 integers as the contract (docs/faults.md).
 """
 
+from offchain.proofs import inputs
 from offchain.proofs.claim import ChainFacts, Claim, open_claim
 from offchain.proofs.find import FAULTS, RULES, Proof, kebab, proofs
 from offchain.proofs.published import bare_claim, published_claim
@@ -16,6 +17,7 @@ __all__ = [
     "Claim",
     "Proof",
     "bare_claim",
+    "inputs",
     "kebab",
     "open_claim",
     "proofs",

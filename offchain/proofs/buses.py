@@ -17,6 +17,7 @@ from offchain.commitment.hashing import (
     HASH_BYTES,
     INNER_TAG,
     LEAF_TAG,
+    SALT_BYTES,
     SUM_INNER_TAG,
 )
 from offchain.errors import InputError
@@ -82,7 +83,8 @@ def sum_node(claim: Claim) -> Iterator[Shown]:
             left, of_left = opening(claim, preimage[1 : 1 + HASH_BYTES])
             right, of_right = opening(claim, preimage[1 + HASH_BYTES : 1 + 2 * HASH_BYTES])
             evidence = SumEvidence(at.evidence._replace(preimage=opened), left, right)
-            yield (evidence,), sums != add(of_left, of_right)
+            hidden = at.bus is None and any(opened[-SALT_BYTES:])
+            yield (evidence,), sums != add(of_left, of_right) or hidden
 
 
 def bus_root(claim: Claim) -> Iterator[Shown]:
@@ -117,7 +119,11 @@ def bus_placement(claim: Claim) -> Iterator[Shown]:
     position = claim.grid.holarchy.position.tolist()
     for at in claim.buses:
         bus = int(at.row["bus"])
-        wrong = bus >= len(position) or position[bus] != at.evidence.position
+        wrong = (
+            bus >= len(position)
+            or position[bus] != at.evidence.position
+            or int(at.row["depth"]) > MAX_BUS_DEPTH
+        )
         yield (bus, at.evidence), wrong
     for node in claim.nodes:
         empty = keccak(node.evidence.preimage) == EMPTY_ROOTS[min(node.height, 32)]

@@ -15,7 +15,7 @@ from offchain.audit.rebuild import Table, bus_prices, ints
 from offchain.clearing.certificate import Certificate, check_network
 from offchain.commitment.allocation import SUM_NAMES, Layout, leaf_sums
 from offchain.commitment.bundle import Bundle
-from offchain.commitment.hashing import BUS_TAG, EMPTY_TAG, LEAF_TAG, packed_rows
+from offchain.commitment.hashing import BUS_TAG, EMPTY_TAG, HASH_BYTES, LEAF_TAG, packed_rows
 from offchain.commitment.header import Header
 from offchain.commitment.trees import depth_of
 from offchain.errors import InputError
@@ -63,7 +63,7 @@ class LeafEvidence(NamedTuple):
 
 
 class AllocationEvidence(NamedTuple):
-    """A leaf of the allocation tree and its whole path."""
+    """A leaf of the allocation tree and its whole path; the bus record goes without its root, which the leaf gives."""
 
     record: bytes
     slot: int
@@ -94,7 +94,8 @@ class NodeEvidence(NamedTuple):
 
 def slot_evidence(node: NodeEvidence, record: bytes, slot: int) -> AllocationEvidence:
     """A node below a bus as what lies in a slot."""
-    return AllocationEvidence(record, slot, node.lower, node.bus, node.position, node.upper)
+    bus = node.bus[:-HASH_BYTES]
+    return AllocationEvidence(record, slot, node.lower, bus, node.position, node.upper)
 
 
 class SumEvidence(NamedTuple):
@@ -186,7 +187,7 @@ class Claim:
     Attributes:
         previous_hash: header hash of the interval before.
         header: the payload.
-        policy: of the market.
+        policy: of the header's policy hash.
         grid: of the header's grid version.
         depth: of the trees over registration numbers.
         known: preimages of what was committed.
@@ -320,7 +321,7 @@ def open_claim(
     Args:
         bundle: As published; nothing in it is believed but that its records hash to the roots.
         pre_state: records.STATE[N] of the interval before.
-        policy: Of the market.
+        policy: Of the header's hash.
         grid: Of the header's version.
         facts: What the chain says besides.
         measured: The interval whose readings it settles, opened likewise.

@@ -15,7 +15,7 @@ from offchain.fairness.key import key_ticks
 from offchain.fairness.state import join, next_deficit, next_memory
 from offchain.keccak import keccak
 from offchain.policy import Policy
-from offchain.proofs.claim import AllocationEvidence, Claim, Row, slot_evidence
+from offchain.proofs.claim import AllocationEvidence, Claim, LeafEvidence, Row, slot_evidence
 from offchain.proofs.preimages import UndisclosedError
 from offchain.records import CONTRACT, ORDER, RESERVE, SHARE, SIDES, STATE, wire
 from offchain.units import PPB, WH_TICKS_PER_MICRO
@@ -198,7 +198,13 @@ def transition(claim: Claim) -> Iterator[Shown]:
             wrong = not (pre.record and post.record) or not _follows(
                 policy, state_of(pre.record), state_of(post.record), ints(line.row)
             )
-            yield (line.evidence, pre, post, policy.packed()), wrong
+            yield (line.evidence, _both(pre, post), policy.packed()), wrong
+
+
+def _both(pre: LeafEvidence, post: LeafEvidence) -> bytes:
+    """States before and after an interval in one piece, as Committed.sol reads them."""
+    which = bool(pre.record) + 2 * bool(post.record)
+    return bytes([which]) + pre.record + post.record + pre.path + post.path
 
 
 def _follows(

@@ -95,13 +95,13 @@ def imbalance_lines(claim: Claim) -> Iterator[Shown]:
             if reading.record and len(reading.record) != READING.itemsize:
                 continue
             then = earlier[line.index]
-            debit, credit = _due(policy, state_of(pre.record), then, reading)
+            debit, credit = _due(past.policy, state_of(pre.record), then, reading)
             credit = credit * claim.header.imbalance_scale_ppb // PPB
             wrong = (debit, credit) != (
                 int(line.row["imbalance_debit"]),
                 int(line.row["imbalance_credit"]),
             )
-            evidence = (past.evidence, then.evidence, pre, reading, policy.packed())
+            evidence = (past.evidence, then.evidence, pre, reading, past.policy.packed())
             yield (line.evidence, *evidence), wrong
 
 

@@ -40,21 +40,21 @@ def published_claim(
             f"interval: {interval} has no header that stands; give 1 ... {len(market.headers)}"
         )
     genesis = read_genesis(_read(read, GENESIS))
-    policy = Policy.unpack(genesis.policy)
+    policies = {market.policy_hash: genesis.policy, **market.policies}
     bundle = open_bundle(market.headers[interval - 1], _read(read, interval))
     before = genesis.state
     if interval > 1:
         before = open_bundle(market.headers[interval - 2], _read(read, interval - 1)).state
-    version = Header.unpack(market.headers[interval - 1].payload).grid_version
+    policy = _policy(policies, bundle.header)
     facts = chain_facts(market, interval, receipts)
-    grid = unpack(market.grids[version])
+    grid = unpack(market.grids[bundle.header.grid_version])
     measured = None
     if 0 < policy.meter_lag < interval:
         # Only its lines are opened, so the state before it is not asked for.
         posted = market.headers[interval - policy.meter_lag - 1]
         then = open_bundle(posted, _read(read, interval - policy.meter_lag))
         then_grid = unpack(market.grids[then.header.grid_version])
-        measured = open_claim(then, then.state, policy, then_grid, facts)
+        measured = open_claim(then, then.state, _policy(policies, then.header), then_grid, facts)
     return open_claim(bundle, before, policy, grid, facts, measured)
 
 
@@ -74,7 +74,7 @@ def bare_claim(market: PublishedMarket, read: ReadBundle, interval: int) -> Clai
     return Claim(
         posted.previous_hash,
         header,
-        Policy.unpack(genesis.policy),
+        _policy({market.policy_hash: genesis.policy, **market.policies}, header),
         unpack(market.grids[header.grid_version]),
         depth_of(len(genesis.state)),
         Preimages(),
@@ -108,6 +108,16 @@ def collateral(market: PublishedMarket, interval: int) -> dict[int, int]:
         if change.interval <= interval:
             micro[change.index] = micro.get(change.index, 0) + change.micro
     return micro
+
+
+def _policy(policies: dict[bytes, bytes], header: Header) -> Policy:
+    """The policy that an interval was cleared by: the ledger takes no header that names another than that in force."""
+    try:
+        return Policy.unpack(policies[header.policy_hash])
+    except KeyError:
+        raise InputError(
+            f"interval: {header.interval} names a policy that is not on the chain; fetch its bundle again"
+        ) from None
 
 
 def _read(read: ReadBundle, interval: int) -> bytes:

@@ -15,8 +15,9 @@ from deploy.devnet import open_chain
 from offchain.errors import InputError
 from oracle.bundles import BundleDirectory
 from oracle.challenge import Challenge, challenge_json, print_challenge
-from oracle.demo import run_demo
+from oracle.demo import DemoRun, run_demo
 from oracle.demo_report import as_json, print_summary
+from oracle.derate import DeratedRun, read_derating
 from oracle.inject import INJECTABLE, rule_of, run_injected
 from oracle.scenario import ScenarioConfig, draw_scenario
 from oracle.terminal import Reporter
@@ -79,6 +80,11 @@ _DEFAULTS = ScenarioConfig()
     metavar="FAULT",
     help="Let the operator break a rule in the last interval, and be caught; `list` names them.",
 )
+@click.option(
+    "--derate",
+    metavar="LINE@T",
+    help="Let a line lose half its limit from half-hour T on, and get it back after the long delay.",
+)
 @click.pass_context
 def demo(
     context: click.Context,
@@ -91,6 +97,7 @@ def demo(
     out: Path | None,
     json_wanted: bool,
     inject: str | None,
+    derate: str | None,
 ) -> None:
     r"""Watch a market clear, commit, settle and be audited on a chain.
 
@@ -102,12 +109,16 @@ def demo(
     With --inject the operator lies in the last interval. The audit names the rule, a challenge proves it on the chain,
     the interval is void and the operator's bond is slashed; the exit code is 1.
 
+    With --derate a line fails in part: the grid operator's signature halves its limit for half-hour T. Back to the
+    whole limit is announced at once, and comes only when everybody who dislikes it could have left.
+
     \b
     Examples:
       clearwatt demo
       clearwatt demo --case ieee57 --participants 300 --intervals 12
       clearwatt demo --chain anvil --out bundles
       clearwatt demo --inject payment --intervals 4
+      clearwatt demo --derate 0@8
       clearwatt demo --json --intervals 8 | python -m json.tool
     """
     if inject == "list":
@@ -115,7 +126,10 @@ def demo(
         return
     if rpc is not None and context.get_parameter_source("engine") is ParameterSource.COMMANDLINE:
         raise InputError("chain: --rpc names the chain already; give one of --rpc and --chain")
+    if inject is not None and derate is not None:
+        raise InputError("derate: goes with an honest operator; give one of --derate and --inject")
     fault = rule_of(inject) if inject is not None else None
+    derating = read_derating(derate, intervals) if derate is not None else None
     config = ScenarioConfig(case=case, participants=participants, intervals=intervals, seed=seed)
     reporter = Reporter()
     with ExitStack() as stack:
@@ -129,7 +143,8 @@ def demo(
         chain = stack.enter_context(open_chain(engine, rpc))
         challenge: Challenge | None = None
         if fault is None:
-            result = run_demo(scenario, chain, bundles, reporter)
+            setting = (scenario, chain, bundles, reporter)
+            result = run_demo(DeratedRun(*setting, derating) if derating else DemoRun(*setting))
         else:
             result, challenge = run_injected(scenario, chain, bundles, reporter, fault)
     if json_wanted:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from deploy.chain import Chain
 from deploy.contracts import artifact
 from deploy.devnet import embedded
+from deploy.grids import register_grid
 from offchain.commitment.header import Header
 from offchain.grid.registered import Grid, unpack
 from offchain.units import FLOW_FRACTION_BITS
@@ -84,9 +85,8 @@ class _Verifier:
         """The bus vector hash that the contract computes; None if it refuses the certificate."""
         grid = kept["grid_hash"]
         if grid not in self._versions:
-            register = self._registry.functions.registerGrid(bytes.fromhex(kept["grid"]))
-            self._chain.transact(register)
-            self._versions[grid] = int(self._registry.functions.latestVersion().call())
+            packed = bytes.fromhex(kept["grid"])
+            self._versions[grid] = register_grid(self._chain, self._registry, packed)
         try:
             found = self._verifier.functions.check(self._versions[grid], certificate).call()
         except self._chain.engine.refusals:

@@ -291,7 +291,15 @@ def _large(summary: Summary) -> Iterator[str]:
     sizes = {row["network"]: row["consumers"] for row in summary["networks"]}
     network = summary["config"]["large"]["network"]
     if below and network in sizes:
-        yield (
+        text = (
             f"On {words.network(network)} with its own line limits F* is out of reach for some: of "
-            f"{sizes[network]} consumers {', '.join(below)} end below it. A priority cannot widen a line."
+            f"{sizes[network]} consumers {', '.join(below)} end below it."
         )
+        count = {row["mechanism"]: row["below_target"]["median"] for row in summary["large"]}
+        if count.get(FAIR_PLAY.name, 0) > count.get(_PLAIN, float("inf")):
+            text += (
+                " Fair Play leaves more of them there: what is owed behind a thin line grows without "
+                "end, and it takes room from those who could be served. Targets must be set where the "
+                "wires can carry them."
+            )
+        yield text

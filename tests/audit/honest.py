@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -14,6 +15,7 @@ from offchain.audit.published import CollateralChange, PostedHeader, PublishedMa
 from offchain.audit.verdict import Verdict
 from offchain.clearing.program import Clearer
 from offchain.commitment.header import Header
+from offchain.commitment.terms import Terms
 from offchain.keccak import keccak
 from offchain.market import Interval, MarketState, clear_interval, genesis, register
 from offchain.orders.signing import domain_separator, signed
@@ -90,8 +92,18 @@ def salt_of(interval: int) -> bytes:
     return keccak(b"salt %d" % interval)
 
 
+Change = Callable[[int, MarketState], MarketState]
+"""What is changed of a market before an interval."""
+
+
+def unchanged(interval: int, market: MarketState) -> MarketState:
+    """Nothing is."""
+    del interval
+    return market
+
+
 @cache
-def honest_market(intervals: int = 3) -> Honest:
+def honest_market(intervals: int = 3, change: Change = unchanged) -> Honest:
     """Clear the first intervals of the scenario by the rules."""
     scenario = draw_scenario(CONFIG)
     n = len(scenario.bus)
@@ -122,9 +134,12 @@ def honest_market(intervals: int = 3) -> Honest:
         salt_key=salt_of(0),
     )
     keys = tuple(PrivateKey(bytes(account.key)) for account in accounts)
-    clearer = Clearer(grid)
-    market, done = start.state, list[Interval]()
+    market, done, amendments = start.state, list[Interval](), [terms_of(start.state, 0)]
     for number in range(1, intervals + 1):
+        market = change(number, market)
+        if terms_of(market, amendments[-1].first) != amendments[-1]:
+            amendments.append(terms_of(market, number))
+        clearer = Clearer(market.market.grid)
         row = number - 1
         quantities = Quantities(
             scenario.essential_wh[row],
@@ -146,16 +161,30 @@ def honest_market(intervals: int = 3) -> Honest:
         policy_hash=POLICY.hash(),
         shares_root=start.state.shares_tree.root,
         genesis_hash=start.state.header_hash,
-        grids={1: grid.packed()},
+        grids={1: grid.packed()}
+        | {i.state.grid_version: i.state.market.grid.packed() for i in done},
         orders_roots={i.header.interval: i.header.orders_root for i in done},
         seeds={i.header.interval: i.header.seed for i in done},
         headers=tuple(posted(i) for i in done),
         owners={i: bytes.fromhex(a.address[2:]) for i, a in enumerate(accounts)},
         collateral=tuple(CollateralChange(1, i, DEPOSIT_MICRO) for i in range(n)),
         forced=(),
+        amendments=tuple(amendments[1:]),
+        policies={i.state.market.policy.hash(): i.state.market.policy.packed() for i in done},
     )
     bundles = {0: start.bundle, **{i.header.interval: i.bundle for i in done}}
     return Honest(published, bundles, tuple(done), keys)
+
+
+def terms_of(market: MarketState, first: int) -> Terms:
+    """What a market is cleared by from an interval on."""
+    return Terms(
+        first,
+        market.grid_version,
+        market.market.policy.hash(),
+        market.shares_tree.root,
+        market.contracts_tree.root,
+    )
 
 
 def sign(market: MarketState, keys: tuple[PrivateKey, ...], orders: OrderTable) -> OrderTable:

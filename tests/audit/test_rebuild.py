@@ -59,10 +59,10 @@ def test_ramps_start_where_the_market_starts_them(
     state = state_of(rank, fstar, rate, memory, deficit)
     ends = ramp_ends(policy, state, column(7), seed)
     key = key_ticks(policy, memory, deficit, rate, int(draw(seed, [0])[0]))
-    assert ends.key.tolist() == [key]
-    assert ends.flexible.tolist() == [policy.p_cap_ticks + rank * policy.rank_ticks + key]
-    assert ends.essential.tolist() == [policy.essential_pa_ticks]
-    assert ends.supply.tolist() == [7]
+    assert ends["key"].tolist() == [key]
+    assert ends["flexible"].tolist() == [policy.p_cap_ticks + rank * policy.rank_ticks + key]
+    assert ends["essential"].tolist() == [policy.essential_pa_ticks]
+    assert ends["supply"].tolist() == [7]
 
 
 @given(ppb, ppb, deficits, energy, ppb)

@@ -6,28 +6,36 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from eth_typing import ChecksumAddress
+from eth_account.signers.local import LocalAccount
+from eth_typing import ChecksumAddress, Hash32
+from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract import Contract
+from web3.contract.contract import ContractFunction
 from web3.logs import DISCARD
-from web3.types import Nonce
+from web3.types import Nonce, TxReceipt
 from web3.utils.address import get_create_address
 
-from deploy.contracts import artifact
+from deploy.chain import development_key
+from deploy.contracts import artifact, least_terms_delay
 from deploy.devnet import Chain, embedded
+from deploy.grids import register_grid
 from offchain.commitment.hashing import inner, sum_inner
 from offchain.commitment.header import Header, bus_vector_hash
 from offchain.keccak import keccak
 from offchain.policy import Policy
 from offchain.records import wire
+from oracle.chain import NOBODY
+from tests.contracts.cost import Cost, written_slots
 
 #: Depth of the trees over registration numbers: a million participants.
 DEPTH: Final = 20
-RING: Final = 4
+RING: Final = 8
 WINDOW_S: Final = 3
 DAY_S: Final = 86_400
 MONEY: Final = 10**12
 _LINKS: Final = 32
+GRID_OPERATOR: Final = development_key("grid operator", 0)
 _CONTRACTS_ROOT: Final = keccak(b"contracts")
 _SHARES_ROOT: Final = keccak(b"shares")
 _GENESIS_ROOT: Final = keccak(b"genesis")
@@ -49,6 +57,7 @@ class Rig:
         state_root: its state root.
         links: what the one party of the beacon has still to reveal.
         seeds: by interval; a void leaves them standing.
+        cosigner: the second signer of each header, if there is one.
     """
 
     chain: Chain
@@ -60,11 +69,24 @@ class Rig:
     state_root: bytes
     links: list[bytes]
     seeds: dict[int, bytes]
+    cosigner: LocalAccount | None = None
 
-    def gas(self, name: str, function: str, *arguments: object) -> int:
-        """Gas of a transaction."""
-        call = getattr(self.contracts[name].functions, function)(*arguments)
-        return int(self.chain.transact(call)["gasUsed"])
+    def gas(self, name: str, function: str, *arguments: object) -> Cost:
+        """Cost of a transaction."""
+        return self._send(self._call(name, function, *arguments))[0]
+
+    def calldata(self, name: str, function: str, *arguments: object) -> bytes:
+        """What a transaction sends."""
+        return _calldata(self._call(name, function, *arguments))
+
+    def _call(self, name: str, function: str, *arguments: object) -> ContractFunction:
+        call: ContractFunction = getattr(self.contracts[name].functions, function)(*arguments)
+        return call
+
+    def _send(self, call: ContractFunction) -> tuple[Cost, TxReceipt]:
+        with written_slots() as slots:
+            receipt = self.chain.transact(call)
+        return Cost.of(receipt["gasUsed"], _calldata(call), slots), receipt
 
     def ask(self, name: str, function: str, *arguments: object) -> Any:  # noqa: ANN401 - any ABI type
         """Answer of a call."""
@@ -72,7 +94,7 @@ class Rig:
 
     def post(
         self, certificate: bytes = b"", injections: tuple[int, ...] = (), **fields: object
-    ) -> tuple[Evidence, dict[str, int]]:
+    ) -> tuple[Evidence, dict[str, Cost]]:
         """Orders, seed and header of the next interval.
 
         Args:
@@ -81,13 +103,12 @@ class Rig:
             fields: what differs from the header made here.
 
         Returns:
-            The header as evidence, and the gas of the transactions: of orders and seed only where
+            The header as evidence, and the cost of the transactions: of orders and seed only where
             they are not fixed yet.
         """
         interval, orders_root = self.head + 1, keccak(b"orders %d" % self.head)
-        used = {}
-        if interval not in self.seeds:
-            used = self._fix_inputs(interval, orders_root)
+        fresh = interval not in self.seeds
+        used = self._fix_inputs(interval, orders_root) if fresh else {}
         header = self._header(
             interval=interval,
             orders_root=orders_root,
@@ -95,20 +116,39 @@ class Rig:
             bus_vector_hash=bus_vector_hash(certificate, list(injections)),
             **fields,
         )
-        payload = header.packed()
-        used["header"] = self.gas("ledger", "post", self.previous, payload, certificate)
+        payload, sent = header.packed(), header.sent(self.previous) + certificate
+        named = (header.policy_hash, header.shares_root, header.contracts_root)
+        if named != (Policy().hash(), _SHARES_ROOT, _CONTRACTS_ROOT):
+            payer = self.chain.payer
+            used["header"] = self.gas("ledger", "postAmended", sent, b"", payer, *named)
+        elif self.cosigner is not None:
+            hashed = header.hash(self.ask("ledger", "domainHash"), self.previous)
+            signed = self._signed(self.cosigner, hashed)
+            used["header"] = self.gas("ledger", "postSigned", sent, signed)
+        elif fresh:
+            used["header"] = self.gas("ledger", "post", sent)
+        else:
+            used["header"] = self.gas("ledger", "postInstead", sent, b"", NOBODY)
         evidence = (self.previous, payload)
         self.head, self.state_root = interval, header.state_root
         self.previous = bytes(self.ask("ledger", "hashHeader", evidence))
         return evidence, used
 
-    def _fix_inputs(self, interval: int, orders_root: bytes) -> dict[str, int]:
+    def _fix_inputs(self, interval: int, orders_root: bytes) -> dict[str, Cost]:
         used = {"commit orders": self.gas("ledger", "commitOrders", interval, orders_root)}
-        reveal = self.contracts["beacon"].functions.reveal(interval, [self.links.pop()])
-        receipt = self.chain.transact(reveal)
+        reveal, receipt = self._send(self._call("beacon", "reveal", interval, [self.links.pop()]))
         (event,) = self.contracts["beacon"].events.Revealed().process_receipt(receipt, DISCARD)
         self.seeds[interval] = bytes(event["args"]["seed"])
-        return used | {"reveal seed": int(receipt["gasUsed"])}
+        return used | {"reveal seed": reveal}
+
+    def _signed(self, signer: LocalAccount, header_hash: bytes) -> bytes:
+        """A signer's compact signature of a header (EIP-2098)."""
+        struct = keccak(keccak(b"Header(bytes32 headerHash)") + header_hash)
+        separator = bytes(self.ask("ledger", "domainSeparator"))
+        digest = Hash32(keccak(b"\x19\x01" + separator + struct))
+        signed = signer.unsafe_sign_hash(digest)
+        parity = (signed.v - 27) << 255
+        return signed.r.to_bytes(32, "big") + (signed.s | parity).to_bytes(32, "big")
 
     def pass_window(self) -> None:
         """Let every header become final."""
@@ -144,14 +184,18 @@ class Rig:
         return Header(**(made | fields))
 
 
-def open_rig(packed_grid: bytes, *, eager: bool, window_s: int = WINDOW_S) -> Rig:
+def open_rig(
+    packed_grid: bytes, *, eager: bool, window_s: int = WINDOW_S, cosigned: bool = False
+) -> Rig:
     """Deploy such a market.
 
     Args:
         packed_grid: its grid.
         eager: whether headers bring their certificate.
         window_s: how long they can be disputed.
+        cosigned: whether each header needs a second signature.
     """
+    cosigner = development_key("cosigner", 0) if cosigned else None
     chain = embedded()
 
     def create(name: str, *arguments: object) -> Contract:
@@ -159,37 +203,50 @@ def open_rig(packed_grid: bytes, *, eager: bool, window_s: int = WINDOW_S) -> Ri
         return chain.deploy(name, compiled.abi, compiled.bytecode, *arguments)[0]
 
     token, registry = create("TestToken"), create("GridRegistry")
-    chain.transact(registry.functions.registerGrid(packed_grid))
-    version = int(registry.functions.latestVersion().call())
-    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests")
+    version = register_grid(chain, registry, packed_grid)
+    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests", "terms")
     first = chain.nonce()
     at = {name: get_create_address(chain.payer, Nonce(first + i)) for i, name in enumerate(names)}
     roots = (Policy().hash(), _CONTRACTS_ROOT, _SHARES_ROOT, _GENESIS_ROOT, bytes(32))
     times = (window_s, DAY_S, RING)
-    config = (registry.address, at["beacon"], at["bond"], at["faults"], *roots, version)
+    config = (registry.address, at["beacon"], at["bond"], at["faults"], at["terms"], *roots, version)
     links = [keccak(b"secret")]
     for _ in range(_LINKS):
         links.append(keccak(links[-1]))
     stake = (token.address, at["ledger"], at["faults"], chain.payer, address(1), 1, MONEY)
     courts = ("ledger", "bond", "escrow", "verifier", "forced", "requests")
+    signers = [chain.payer] + ([cosigner.address] if cosigner else [])
     contracts = {
         "token": token,
-        "ledger": create("ClearingLedger", (*config, 1 << DEPTH, *times, 1, eager)),
-        "bond": create("OracleBond", (*stake, MONEY // 4, 1), [chain.payer]),
+        "registry": registry,
+        "ledger": create("ClearingLedger", (*config, 1 << DEPTH, *times, 1 + cosigned, eager)),
+        "bond": create("OracleBond", (*stake, MONEY // 4, 1), signers),
         "beacon": create("CommitReveal", at["ledger"], [links.pop()]),
         "faults": create("FaultProofs", *(at[name] for name in courts)),
         "escrow": create("SettlementEscrow", token.address, at["ledger"], chain.payer, MONEY, 1),
         "verifier": create("NetworkVerifier", registry.address),
         "forced": create("ForcedOrders", at["ledger"], at["escrow"]),
         "requests": create("DataRequests", at["ledger"], 1, 10**9),
+        "terms": create(
+            "MarketTerms",
+            at["ledger"],
+            GRID_OPERATOR.address,
+            chain.payer,
+            chain.payer,
+            least_terms_delay(window_s, DAY_S),
+        ),
     }
     genesis = bytes(contracts["ledger"].functions.genesisHash().call())
-    rig = Rig(chain, contracts, version, eager, 0, genesis, _GENESIS_ROOT, links, {})
+    rig = Rig(chain, contracts, version, eager, 0, genesis, _GENESIS_ROOT, links, {}, cosigner)
     rig.gas("token", "mint", chain.payer, 100 * MONEY)
     for spender in ("bond", "escrow"):
         rig.gas("token", "approve", at[spender], 2**256 - 1)
     rig.gas("bond", "bond", 10 * MONEY)
     return rig
+
+
+def _calldata(call: ContractFunction) -> bytes:
+    return bytes(HexBytes(call._encode_transaction_data()))
 
 
 def address(number: int) -> ChecksumAddress:

@@ -40,4 +40,4 @@ def test_no_contract_keeps_more_per_interval_or_participant_than_it_says() -> No
     slots = escrow["struct SettlementEscrow.Slots"]
     assert {entry.split()[1] for entry in slots} == {"0", "1"}
     ledger = json.loads(snapshots()["ClearingLedger.json"])["structs"]
-    assert {e.split()[1] for e in ledger["struct ClearingLedger.Status"]} == {"0"}
+    assert {e.split()[1] for e in ledger["struct IntervalRing.Status"]} == {"0"}

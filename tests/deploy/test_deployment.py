@@ -16,13 +16,16 @@ from deploy.deployment import DeploymentFile, deploy_pilot, rehearse
 from deploy.pilot import Pilot, read_pilot
 from offchain.commitment.bundle import read_genesis
 from offchain.errors import InputError
+from offchain.randomness.drand import QUICKNET, compressed_key
 from oracle import cli
+from tests.randomness.network import LocalNetwork
+from tests.vectors.make_drand import GENUINE
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 EXAMPLE = DEPLOY / "pilot.example.toml"
 PEOPLE = DEPLOY / "participants.example.csv"
-TRANSACTIONS = 14
-"""Of the example: nine contracts, the grid, three for the bond, one for the participants."""
+TRANSACTIONS = 16
+"""Of the example: eleven contracts, the grid, three for the bond, one for the participants."""
 
 
 class ProcessEndedError(Exception):
@@ -210,6 +213,18 @@ def test_a_currency_of_one_s_own_must_cover_the_bond(pilot: Pilot, tmp_path: Pat
         ("reward_micro = 250", "reward_micro = 999", "bond.reward_micro: .* will not do"),
         ("000000aa", "000000", "bond.relief: .* is not an address"),
         ('"0x290d', '"0x', r"beacon.tips\[0\]: .* 64 hexadecimal digits"),
+        ('"commit-reveal"', '"lottery"', "beacon.randomness: 'lottery' is none; give one of"),
+        ('"commit-reveal"', '"drand"', "beacon.delay_seconds: missing; give a whole number"),
+        (
+            "# answer_seconds = 1800",
+            "answer_seconds = 2401",
+            "ledger.answer_seconds: 2401 will not",
+        ),
+        (
+            "# outflow_cap_micro = 10_",
+            "outflow_cap_micro = 0 # ",
+            "escrow.outflow_cap_micro: 0 will",
+        ),
         ("participants.example", "nobody", r"market.participants: nobody.csv cannot be read"),
         ('"ieee14"', '"ieee15"', "grid 'ieee15': no such name"),
         ("[market]", "[market", "config: pilot.toml is not TOML"),
@@ -243,6 +258,62 @@ def test_a_bad_row_is_named_with_its_remedy(old: str, new: str, words: str, tmp_
     (tmp_path / PEOPLE.name).write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=words):
         read_pilot(tmp_path / EXAMPLE.name)
+
+
+def with_beacon(folder: Path, section: str) -> Pilot:
+    """The example with another section [beacon]."""
+    head, _, _ = EXAMPLE.read_text().partition("[beacon]")
+    (folder / "pilot.toml").write_text(f"{head}[beacon]\n{section}\n")
+    (folder / PEOPLE.name).write_text(PEOPLE.read_text())
+    return read_pilot(folder / "pilot.toml")
+
+
+def test_seeds_can_be_drand_rounds(chain: Chain, tmp_path: Path) -> None:
+    pilot = with_beacon(tmp_path, 'randomness = "drand"\ndelay_seconds = 60')
+    out = tmp_path / "d.json"
+    beacon = deploy_pilot(chain, pilot, out).beacon.functions
+    assert recorded(out)["contracts"]["beacon"]["contract"] == "DrandBeacon"
+    assert compressed_key(beacon.publicKey().call()) == QUICKNET.public_key
+    assert beacon.genesisTime().call() == QUICKNET.genesis_time
+    assert (beacon.period().call(), beacon.delaySeconds().call()) == (3, 60)
+    assert beacon.isSigned(1000, bytes.fromhex(GENUINE[1000])).call() is True
+    assert beacon.isSigned(1000, bytes.fromhex(GENUINE[1001])).call() is False
+    before = sent(chain)
+    deploy_pilot(chain, pilot, out)
+    assert sent(chain) == before
+
+
+def test_seeds_can_be_those_of_another_network(tmp_path: Path) -> None:
+    local = LocalNetwork(7, 1_700_000_000).network
+    section = f'randomness = "drand"\ndelay_seconds = 6\npublic_key = "{local.public_key.hex()}"\n'
+    pilot = with_beacon(tmp_path, section + "genesis_time = 1700000000\nperiod_seconds = 3")
+    assert pilot.drand is not None
+    assert pilot.drand.network == local
+    for wrong, words in (
+        (section.replace(local.public_key.hex(), "ab"), "beacon.public_key: give the 192"),
+        (section.replace(local.public_key.hex(), "z"), "beacon.public_key: give the 192"),
+        (section.replace(local.public_key.hex(), "ab" * 96), "public_key: not a key"),
+        (section, "beacon.genesis_time: missing"),
+    ):
+        with pytest.raises(InputError, match=words):
+            with_beacon(tmp_path, wrong)
+
+
+def test_seeds_for_development_need_nothing(chain: Chain, tmp_path: Path) -> None:
+    deployment = deploy_pilot(chain, with_beacon(tmp_path, 'randomness = "dev"'), tmp_path / "d")
+    chain.transact(deployment.ledger.functions.commitOrders(1, bytes(32)))
+    chain.transact(deployment.beacon.functions.draw(1))
+    assert deployment.ledger.functions.ordersCommittedAt(1).call() == 0
+
+
+@anvil
+def test_a_chain_without_pairings_refuses_drand(tmp_path: Path) -> None:
+    pilot = with_beacon(tmp_path, 'randomness = "drand"\ndelay_seconds = 60')
+    with (
+        devnet.anvil("cancun") as chain,
+        pytest.raises(ChainError, match=r"deployment of DrandBeacon: .*Bls_Unavailable"),
+    ):
+        deploy_pilot(chain, pilot, tmp_path / "d.json")
 
 
 def test_a_rehearsal_foretells_the_gas(pilot: Pilot, tmp_path: Path) -> None:
@@ -292,3 +363,32 @@ def test_a_bad_configuration_is_one_line_and_changes_nothing(
     assert err.startswith("clearwatt: error: config: cannot read")
     assert len(err.splitlines()) == 1
     assert not out.exists()
+
+
+def test_vacant_places_are_kept_and_taken_later(tmp_path: Path) -> None:
+    """Who is vacant has a contract and a state, and nobody in the escrow until the registrar admits somebody."""
+    rows = PEOPLE.read_text().splitlines()
+    rows[3] = "vacant," + rows[3].partition(",")[2]
+    (tmp_path / PEOPLE.name).write_text("\n".join(rows) + "\n")
+    (tmp_path / "pilot.toml").write_text(EXAMPLE.read_text())
+    pilot = read_pilot(tmp_path / "pilot.toml")
+    with devnet.embedded() as chain:
+        deployment = deploy_pilot(chain, pilot, tmp_path / "d.json")
+        escrow = deployment.escrow
+        owners = [int(escrow.functions.ownerOf(i).call(), 16) for i in range(len(pilot.owners))]
+        assert [owner == 0 for owner in owners] == [i == 2 for i in range(len(owners))]
+        joiner = development_key("joiner", 0).address
+        chain.transact(escrow.functions.register(joiner, 2, 0))
+        assert escrow.functions.ownerOf(2).call() == joiner
+    genesis = read_genesis((tmp_path / "d.genesis.bundle").read_bytes())
+    assert not any(bytes(genesis.contracts["owner"][2]))
+    assert genesis.state["rate_wh"][2] > 0
+
+
+def test_the_reserve_is_not_vacant(tmp_path: Path) -> None:
+    rows = PEOPLE.read_text().splitlines()
+    rows[1] = "vacant," + rows[1].partition(",")[2]
+    (tmp_path / PEOPLE.name).write_text("\n".join(rows) + "\n")
+    (tmp_path / "pilot.toml").write_text(EXAMPLE.read_text())
+    with pytest.raises(InputError, match="owner: 'vacant' is not an address"):
+        read_pilot(tmp_path / "pilot.toml")

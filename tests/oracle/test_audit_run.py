@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from offchain.audit.findings import Rule
-from offchain.audit.published import CollateralChange, ForcedOrder, PublishedMarket
+from offchain.audit.published import CollateralChange, Draw, ForcedOrder, PublishedMarket
 from offchain.audit.verdict import Verdict
 from offchain.errors import InputError
 from oracle import audit_run, audit_state
@@ -155,10 +155,11 @@ def test_a_file_of_the_truth_does_not_hide_a_lie_told_since(
     [
         {"orders_roots": {2: bytes(32)}},
         {"seeds": {2: bytes(32)}},
+        {"draws": {2: Draw(7, bytes(48))}},
         {"collateral": (CollateralChange(2, 1, -1),)},
         {"forced": (ForcedOrder(2, bytes(97)),)},
     ],
-    ids=["orders", "seed", "a deposit", "a forced order"],
+    ids=["orders", "seed", "a drand round", "a deposit", "a forced order"],
 )
 def test_what_was_judged_by_other_inputs_is_judged_again(
     honest: Honest, published: BundleDirectory, tmp_path: Path, change: dict[str, object]
@@ -171,12 +172,22 @@ def test_what_was_judged_by_other_inputs_is_judged_again(
     assert sorted(state_of(market, honest, tmp_path / "state").clean) == [1]
 
 
-@pytest.mark.parametrize("name", ["policy_hash", "shares_root", "genesis_hash"])
+def test_every_word_of_the_chain_that_an_interval_is_judged_by_is_in_its_fingerprint() -> None:
+    """A new field of a market must be put into one of these, or a stale file could hide a fault."""
+    hashed = {"domain", "policy_hash", "shares_root", "genesis_hash", "public_key", "grids"}
+    hashed |= {"orders_roots", "seeds", "draws", "headers", "collateral", "forced"}
+    judged_in_every_run = {"owners", "grid_hashes", "escrow", "code", "asked", "signers", "now"}
+    about_the_audit = {"unreadable", "on_chain"}
+    told = {field.name for field in fields(PublishedMarket)}
+    assert told == hashed | judged_in_every_run | about_the_audit
+
+
+@pytest.mark.parametrize("name", ["policy_hash", "shares_root", "genesis_hash", "public_key"])
 def test_what_was_judged_in_another_market_is_judged_again(
     honest: Honest, published: BundleDirectory, tmp_path: Path, name: str
 ) -> None:
     kept(honest, published, tmp_path / "state")
-    market = replace(honest.published, **{name: bytes(32)})  # type: ignore[arg-type]
+    market = replace(honest.published, **{name: b"\5" * 32})  # type: ignore[arg-type]
     assert not state_of(market, honest, tmp_path / "state").clean
 
 

@@ -217,3 +217,30 @@ def test_a_chain_without_our_contracts_is_told_from_one_with_them(
             assert out == ""
             assert words in err.splitlines()[-1]
             assert "Traceback" not in err
+
+
+def test_a_derated_line_comes_back_after_the_long_delay(capsys: pytest.CaptureFixture[str]) -> None:
+    """Tightened for the fourth half-hour, announced then, adopted once everybody could have left, audited."""
+    result = demo(capsys, "--intervals", "18", "--derate", "0@4")
+    assert result["audit"]["ok"] is True
+    assert result["dc_violations"] == 0
+    (tight, first), (loose, second) = ((c["interval"], c["what"]) for c in result["changes"])
+    assert tight == 4
+    # two intervals until the deadline, four of those and the window of four, and the gates ahead
+    assert tight + 12 <= loose <= 18
+    assert first.split()[-5:] != second.split()[-5:]
+
+
+@pytest.mark.parametrize(
+    ("derate", "complaint"),
+    [
+        ("zero@4", "derate: 'zero@4' will not do; give LINE@T"),
+        ("0@2", "derate: half-hour 2 is not in 3 ... 3"),
+        ("99@3", "derate: line 99 is not one of 0 ... 19"),
+    ],
+)
+def test_a_derating_that_cannot_be_is_refused(
+    derate: str, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["demo", *SMALL, "--derate", derate]) == 2
+    assert complaint in capsys.readouterr().err

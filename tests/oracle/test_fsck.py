@@ -51,7 +51,17 @@ def test_a_whole_archive_passes_and_says_what_only_a_chain_can_show(
     rules = told["rules"]
     assert isinstance(rules, dict)
     unseen = {rule for rule, count in rules.items() if count == 0}
-    assert unseen == {"inputs", "forced-order", "overdrawn", "code", "escrow"}
+    needed = {
+        "inputs",
+        "seed",
+        "forced-order",
+        "omitted",
+        "withheld",
+        "overdrawn",
+        "code",
+        "escrow",
+    }
+    assert unseen == needed
     assumed = " ".join(told["assumed"])  # type: ignore[arg-type]
     assert all(f"{rule}" in assumed for rule in unseen)
 

@@ -20,7 +20,7 @@ from offchain.audit.findings import Rule
 from offchain.audit.genesis import audit_genesis
 from offchain.audit.history import audit_market
 from offchain.audit.published import CollateralChange, PublishedMarket
-from offchain.commitment.hashing import packed_rows
+from offchain.commitment.hashing import HASH_BYTES, packed_rows
 from offchain.errors import InputError
 from offchain.market import Interval, clear_interval
 from offchain.market.interval import commit
@@ -120,7 +120,8 @@ def test_contracts_of_another_market_are_not_taken_for_a_ledger_s(market: Open) 
     """All of them are as published, but the court and the bond answer to the first ledger."""
     contracts, chain = market.run.contracts, market.chain
     of = contracts.ledger.functions
-    addresses = [getattr(of, name)().call() for name in ("registry", "beacon", "bond", "faults")]
+    names = ("registry", "beacon", "bond", "faults", "terms")
+    addresses = [getattr(of, name)().call() for name in names]
     hashes = [getattr(of, name)().call() for name in ("policyHash", "contractsRoot", "sharesRoot")]
     numbers = ("windowSeconds", "deadlineSeconds", "ringSize", "signatures", "eager")
     settings = [getattr(of, name)().call() for name in numbers]
@@ -188,7 +189,7 @@ def test_the_escrow_s_books_add_up_to_what_it_holds(market: Open) -> None:
     *_, verdict = audit_market(read, run.out.read)
     assert verdict.ok
     assert verdict.compared[Rule.ESCROW] == len(read.owners) + 1
-    assert verdict.compared[Rule.CODE] == len(read.code) == 10
+    assert verdict.compared[Rule.CODE] == len(read.code) == 11
     chain.transact(run.contracts.token.functions.mint(run.contracts.escrow.address, 1))
     *_, verdict = audit_market(market.read(), run.out.read)
     assert verdict.ok, "a gift is nobody's fault"
@@ -311,7 +312,7 @@ def evidence(interval: Interval, participant: int) -> tuple[bytes, int, bytes, b
         packed_rows(row).tobytes(),
         int(row["slot"][0]),
         interval.bus_trees.path(participant),
-        packed_rows(interval.buses[bus : bus + 1]).tobytes(),
+        packed_rows(interval.buses[bus : bus + 1]).tobytes()[:-HASH_BYTES],
         int(interval.upper_tree.layout.position[bus]),
         interval.upper_tree.path(bus),
     )

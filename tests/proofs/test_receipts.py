@@ -47,11 +47,15 @@ def _next(stage: Stage, row: int) -> OrderTable:
     return signed(order, [key], stage.claim.facts.separator)
 
 
+def newer_receipt(stage: Stage) -> Claim:
+    """The honest interval with a receipt for an order newer than the one in it."""
+    return _with(stage, stage.claim, _receipt(stage, _next(stage, 0)))
+
+
 def test_an_order_left_out_against_its_receipt_voids(stage: Stage) -> None:
     fewer = np.delete(stage.orders, 0)
     with stage.undone():
         stage.commit(fewer)
-        told = stage.truth.cleared(fewer)
         told = stage.run.tell(LAST, fewer, stage_seed(stage))
         stage.post(told)
         lie = _with(stage, stage.claim_of(told), _receipt(stage, stage.orders[:1]))
@@ -70,7 +74,7 @@ def test_a_replaced_order_voids_where_the_replacement_has_the_receipt(stage: Sta
     with stage.undone():
         stage.commit(stage.orders)
         stage.post(stage.truth.interval)
-        lie = _with(stage, stage.claim, _receipt(stage, _next(stage, 0)))
+        lie = newer_receipt(stage)
         ((arguments, shows),) = omitted(lie)
         assert shows
         convict(stage, Proof("omitted", (lie.evidence, *arguments)))

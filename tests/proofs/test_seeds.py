@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,8 +61,9 @@ class DrandRun(DemoRun):
         return round_
 
 
-@pytest.fixture(scope="module")
-def run() -> Iterator[DrandRun]:
+@contextmanager
+def drand_market() -> Iterator[DrandRun]:
+    """A genuine interval and one that is made of the wrong round."""
     with tempfile.TemporaryDirectory() as directory, embedded() as chain:
         scenario = draw_scenario(ScenarioConfig(participants=8, intervals=3, seed=3))
         made = DrandRun(scenario, chain, BundleDirectory.create(Path(directory)), Reporter())
@@ -70,6 +72,12 @@ def run() -> Iterator[DrandRun]:
         for interval in range(1, LAST + 1):
             made.clear(operator, interval)
         yield made
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[DrandRun]:
+    with drand_market() as market:
+        yield market
 
 
 def _audit(run: DrandRun) -> Verdict:

@@ -118,23 +118,19 @@ abstract contract AllocationFaults is Court, IFaultProofs {
     function transition(
         HeaderEvidence calldata header,
         AllocationEvidence calldata allocation,
-        LeafEvidence calldata preState,
-        LeafEvidence calldata postState,
+        bytes calldata states,
         bytes calldata policy
     ) external {
         bytes calldata h = header.payload;
-        (Records.Allocation memory a,) = Committed.allocation(h, allocation);
-        Committed.leaf(h.preStateRoot(), _treeDepth, Records.KIND_STATE, a.index, preState);
-        Committed.leaf(h.stateRoot(), _treeDepth, Records.KIND_STATE, a.index, postState);
+        Committed.line(h, allocation);
+        Records.Flow memory f = Records.flow(allocation.record);
+        uint256 index = Records.number(allocation.record, 0, 4);
+        (bytes calldata pre, bytes calldata post) =
+            Committed.states(h.preStateRoot(), h.stateRoot(), _treeDepth, index, states);
         // A line without a state before it, or without one after it, belongs to nobody.
-        if (preState.record.length == 0 || postState.record.length == 0) {
-            _convict(header, true);
-            return;
-        }
-        Records.State memory expected =
-            FairPlay.transition(Policies.open(policy, h.policyHash()), Records.state(preState.record), a);
-        Records.State memory actual = Records.state(postState.record);
-        _convict(header, keccak256(abi.encode(expected)) != keccak256(abi.encode(actual)));
+        bool holds = pre.length != 0 && post.length != 0
+            && FairPlay.follows(Policies.beta(policy, h.policyHash()), pre, post, f);
+        _convict(header, !holds);
     }
 
     /// @inheritdoc IFaultProofs

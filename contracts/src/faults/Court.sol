@@ -73,8 +73,9 @@ abstract contract Court is ICourt {
     /// @notice Void a header for a fault that somebody has shown beforehand, who is rewarded whoever sends the proof.
     /// @param header The header.
     /// @param prover Who has shown it; address 0 if nobody has.
-    function _convictFor(HeaderEvidence calldata header, address prover) internal {
-        _void(header, prover != address(0), false, prover);
+    /// @param ordersFault Whether its orders are what is missing, which are then committed anew.
+    function _convictFor(HeaderEvidence calldata header, address prover, bool ordersFault) internal {
+        _void(header, prover != address(0), ordersFault, prover);
     }
 
     /// @notice Void a header for a fault of its orders, which are then committed anew under another seed.
@@ -93,9 +94,8 @@ abstract contract Court is ICourt {
 
     function _void(HeaderEvidence calldata header, bool proven, bool ordersFault, address prover) private {
         if (!proven) revert Fault_NotProven();
-        uint32 interval = ledger.requireHeader(header);
+        uint32 interval = ledger.voidFrom(header, ordersFault);
         emit FaultProven(interval, msg.sig, msg.sender);
-        ledger.voidFrom(interval, ordersFault);
         bond.slash(prover);
     }
 }

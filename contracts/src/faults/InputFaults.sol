@@ -9,7 +9,7 @@ import {Committed} from "../libraries/Committed.sol";
 import {Headers} from "../libraries/Headers.sol";
 import {Orders} from "../libraries/Orders.sol";
 import {Records} from "../libraries/Records.sol";
-import {HeaderEvidence, LeafEvidence, Question} from "../types/Evidence.sol";
+import {HeaderEvidence, LeafEvidence, Question, SeedEvidence} from "../types/Evidence.sol";
 import {Court} from "./Court.sol";
 
 /// @title Faults of seeds, received orders and withheld data
@@ -23,15 +23,28 @@ abstract contract InputFaults is Court, IInputFaults {
         uint32 interval = ledger.requireHeader(header);
         IDrandBeacon beacon = IDrandBeacon(ledger.beacon());
         if (beacon.seedOf(interval, round, signature) != h.seed()) revert Fault_NotCommitted();
-        _convictSeed(interval, h.ordersRoot(), h.seed(), beacon, round, signature);
+        if (beacon.isSigned(round, signature)) revert Fault_NotProven();
+        emit FaultProven(interval, msg.sig, msg.sender);
+        ledger.voidSeed(header, beacon.committedAtOf(round));
+        bond.slash(_reservedBy(msg.sender));
     }
 
     /// @inheritdoc IInputFaults
-    function seedAhead(uint32 interval, bytes32 ordersRoot, uint64 round, bytes calldata signature) external {
+    function seedAhead(SeedEvidence calldata accepted, uint64 round, bytes calldata signature) external {
         IDrandBeacon beacon = IDrandBeacon(ledger.beacon());
-        bytes32 seed_ = beacon.seedOf(interval, round, signature);
-        if (!ledger.hasInputs(interval, ordersRoot, seed_)) revert Fault_NotCommitted();
-        _convictSeed(interval, ordersRoot, seed_, beacon, round, signature);
+        bytes32 seed_ = beacon.seedOf(accepted.interval, round, signature);
+        if (!ledger.hasInputs(
+                accepted.interval,
+                accepted.ordersRoot,
+                seed_,
+                accepted.reserved,
+                accepted.gridVersion,
+                accepted.termsHash
+            )) revert Fault_NotCommitted();
+        if (beacon.isSigned(round, signature)) revert Fault_NotProven();
+        emit FaultProven(accepted.interval, msg.sig, msg.sender);
+        ledger.reopenSeed(accepted, seed_, beacon.committedAtOf(round));
+        bond.slash(_reservedBy(msg.sender));
     }
 
     /// @inheritdoc IInputFaults
@@ -63,20 +76,10 @@ abstract contract InputFaults is Court, IInputFaults {
     /// @inheritdoc IInputFaults
     function withheld(HeaderEvidence calldata header, Question calldata question) external {
         if (question.headerHash != ledger.hashHeader(header)) revert Fault_NotCommitted();
-        _convictFor(header, requests.overdue(question));
-    }
-
-    function _convictSeed(
-        uint32 interval,
-        bytes32 ordersRoot,
-        bytes32 seed_,
-        IDrandBeacon beacon,
-        uint64 round,
-        bytes calldata signature
-    ) private {
-        if (beacon.isSigned(round, signature)) revert Fault_NotProven();
-        emit FaultProven(interval, msg.sig, msg.sender);
-        ledger.voidSeed(interval, ordersRoot, seed_, beacon.committedAtOf(round));
-        bond.slash(_reservedBy(msg.sender));
+        // The same header may be posted again after a void; only who was asked since then has not answered.
+        uint256 postedAt = ledger.postedAt(ledger.requireHeader(header));
+        if (requests.answerBy(question) < postedAt + requests.answerSeconds()) revert Fault_NotProven();
+        // Orders that nobody can show cannot be cleared by anybody else either.
+        _convictFor(header, requests.overdue(question), question.kind == Records.KIND_ORDER);
     }
 }

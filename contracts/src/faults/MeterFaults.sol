@@ -67,12 +67,18 @@ abstract contract MeterFaults is Court, IMeterFaults {
     ) external {
         (Records.Allocation memory a,) = Committed.allocation(header.payload, allocation);
         if (a.index == 0) revert Fault_Malformed();
-        Policies.Policy memory p = Policies.open(policy, header.payload.policyHash());
-        uint256 measured = Metering.measured(p, header.payload.interval());
+        // An interval is settled by the policy that it was cleared by; all of a market have the same lag.
+        uint256 named = 0;
+        bytes32 committed = header.payload.policyHash();
+        if (past.payload.length != 0) {
+            named = ledger.requireHeader(past);
+            committed = past.payload.policyHash();
+        }
+        Policies.Policy memory p = Policies.open(policy, committed);
+        if (Metering.measured(p, header.payload.interval()) != named) revert Fault_NotCommitted();
         uint256 debit = 0;
         uint256 credit = 0;
-        if (measured != 0) {
-            if (ledger.requireHeader(past) != measured) revert Fault_NotCommitted();
+        if (named != 0) {
             (Records.Allocation memory m,) = Committed.allocation(past.payload, earlier);
             if (m.index != a.index) revert Fault_Malformed();
             Committed.leaf(header.payload.meterRoot(), _treeDepth, Records.KIND_READING, a.index, reading);

@@ -37,6 +37,8 @@ abstract contract TreeFaults is Court, IFaultProofs {
             s.requested != m.requested + r.requested || s.offered != m.offered + r.offered
                 || s.served != m.served + r.served || s.dispatched != m.dispatched + r.dispatched
                 || s.credit != m.credit + r.credit || s.debit != m.debit + r.debit
+                // Sums above the buses are public; with a salt nobody could hold a price to them.
+                || (node.parent.bus.length == 0 && Records.number(parent, 112, 16) != 0)
         );
     }
 
@@ -84,7 +86,8 @@ abstract contract TreeFaults is Court, IFaultProofs {
         }
         if (steps != g.depth) revert Fault_Malformed();
         Records.Bus memory b = Committed.bus(header.payload, bus);
-        _convict(header, b.bus >= g.buses || g.position(b.bus) != bus.position);
+        // A deeper tree cannot be asked for, and a false root of one not be opened: the record alone is the fault.
+        _convict(header, b.bus >= g.buses || g.position(b.bus) != bus.position || b.depth > _MAX_BUS_DEPTH);
     }
 
     /// @inheritdoc IFaultProofs

@@ -4,10 +4,10 @@ pragma solidity 0.8.37;
 import {BusEvidence, HeaderEvidence, LeafEvidence, Question} from "../types/Evidence.sol";
 
 /// @title Data behind a header, asked for on the chain
-/// @notice A root can be the hash of what nobody shows. So anybody may ask for a leaf or node under any root of a header
-/// that can be disputed, for a fee that covers the answer. Whoever answers first, in calldata and with its path, is paid
-/// the fee; a question unanswered in time voids the header (IInputFaults.withheld), and the asker has its fee back and
-/// the reward for a proven fault.
+/// @notice A root can be the hash of what nobody shows. So anybody may ask for a leaf or node under any root of a
+/// header that can be disputed, for a fee that covers the answer. Whoever answers first, in calldata and with its
+/// path, is paid the fee; a question unanswered in time voids the header (IInputFaults.withheld), and the asker has
+/// its fee back and the reward for a proven fault.
 ///
 /// An answer makes one record public. The chain cannot check that something was encrypted to its owner, and a leaf that
 /// only its owner could ask for is where a lie would hide; so everybody may ask, and the fee is what curbs curiosity.
@@ -91,6 +91,7 @@ interface IDataRequests {
 
     /// @notice Who asked a question that was not answered in time; address 0 if there is no such question.
     /// @param question The question.
+    /// @return asker Who is rewarded.
     function overdue(Question calldata question) external view returns (address asker);
 
     /// @notice What the next question about a header costs, in wei.

@@ -6,7 +6,8 @@ import {IRandomnessBeacon} from "./IRandomnessBeacon.sol";
 /// @title Seeds from a drand network
 /// @notice The seed of an interval is made of the signature of the first round that comes out `delaySeconds` or more
 /// after the block that fixed the orders. Nobody can know or choose it, neither the operator nor who makes the blocks.
-/// A bonded signer's word is taken at first and can be disproved (IInputFaults.seed); anybody else's is checked at once.
+/// A bonded signer's word is taken at first and can be disproved (IInputFaults.seed); anybody else's is checked at
+/// once.
 interface IDrandBeacon is IRandomnessBeacon {
     /// @notice Emitted when a seed is brought.
     /// @param interval The interval.
@@ -36,6 +37,7 @@ interface IDrandBeacon is IRandomnessBeacon {
 
     /// @notice The round that an interval awaits.
     /// @param interval The interval, whose orders are fixed and whose seed is not known.
+    /// @return round Its number.
     function awaitedRound(uint32 interval) external view returns (uint64 round);
 
     /// @notice The seed that a signature makes.

@@ -75,14 +75,13 @@ interface IFaultProofs is ICourt {
     /// @notice A state after the interval does not follow from the one before it and the participant's line.
     /// @param header The header.
     /// @param allocation The leaf, its bus and its path.
-    /// @param preState The participant's state before the interval.
-    /// @param postState The participant's state after it.
+    /// @param states The participant's states before and after it: `which u8 ‖ records ‖ path before ‖ path after`,
+    /// where bit 0 of the first byte says whether there is a record before, bit 1 whether there is one after.
     /// @param policy The packed policy.
     function transition(
         HeaderEvidence calldata header,
         AllocationEvidence calldata allocation,
-        LeafEvidence calldata preState,
-        LeafEvidence calldata postState,
+        bytes calldata states,
         bytes calldata policy
     ) external;
 

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {HeaderEvidence, LeafEvidence, Question} from "../types/Evidence.sol";
+import {HeaderEvidence, LeafEvidence, Question, SeedEvidence} from "../types/Evidence.sol";
 
 /// @title One entry point per lie about what goes into a clearing
 /// @notice Called at the address of FaultProofs, like all proofs.
 interface IInputFaults {
-    /// @notice A header's seed is made of a signature that is not that of its drand round. The header is void; its orders
-    /// stand and await the same round.
+    /// @notice A header's seed is made of a signature that is not that of its drand round. The header is void; its
+    /// orders stand and await the same round.
     /// @param header The header.
     /// @param round The round that the seed is made of.
     /// @param signature What was said to be the round's signature.
     function seed(HeaderEvidence calldata header, uint64 round, bytes calldata signature) external;
 
     /// @notice The same of an interval that has no header yet.
-    /// @param interval The interval.
-    /// @param ordersRoot Root of its orders.
+    /// @param accepted What was fixed of the interval when its seed was accepted.
     /// @param round The round that the seed is made of.
     /// @param signature What was said to be the round's signature.
-    function seedAhead(uint32 interval, bytes32 ordersRoot, uint64 round, bytes calldata signature) external;
+    function seedAhead(SeedEvidence calldata accepted, uint64 round, bytes calldata signature) external;
 
     /// @notice An order for whose arrival in time a signer gave a receipt is not in the orders tree, nor a later one of
     /// its owner in its place.

@@ -33,11 +33,12 @@ interface IMeterFaults {
     /// line has its own proof.
     /// @param header The header.
     /// @param allocation The leaf, its bus and its path.
-    /// @param past The header of the measured interval, as kept by the ledger; not looked at if none is measured.
+    /// @param past The header of the measured interval, as kept by the ledger; its payload is empty if none is
+    /// measured.
     /// @param earlier The participant's leaf of that interval, its bus and its path.
     /// @param preState The participant's state before the header's interval, for the caps of its contract.
     /// @param reading Its reading, empty if there is none.
-    /// @param policy The packed policy.
+    /// @param policy The packed policy of the measured interval; of the header's if none is measured.
     function imbalance(
         HeaderEvidence calldata header,
         AllocationEvidence calldata allocation,

@@ -12,9 +12,13 @@ interface IOracleBond {
     /// @notice Emitted when the bond is slashed.
     /// @param prover Who proved the fault.
     /// @param reward What the prover received.
-    /// @param relief What the relief fund received.
-    /// @param burned What nobody received.
+    /// @param relief What is put aside for the relief fund.
+    /// @param burned What is put aside to be burned.
     event Slashed(address indexed prover, uint256 reward, uint256 relief, uint256 burned);
+    /// @notice Emitted when what was slashed for them has been sent away.
+    /// @param burned What nobody receives.
+    /// @param relief What the relief fund received.
+    event Distributed(uint256 burned, uint256 relief);
     /// @notice Emitted when the treasurer announces that it will take bond back.
     /// @param amount How much.
     /// @param executableAt When at the earliest.
@@ -67,6 +71,10 @@ interface IOracleBond {
     /// @notice Take the penalty for a proven fault (fault proofs only).
     /// @param prover Who proved it; address 0 if nobody had committed to the proof, and its reward goes to relief.
     function slash(address prover) external;
+
+    /// @notice Send away what was slashed to be burned and for the relief fund; it stands behind nobody already. Anyone
+    /// may.
+    function distribute() external;
 
     /// @notice Whether an address is a signer.
     /// @param account The address.

@@ -3,8 +3,8 @@ pragma solidity 0.8.37;
 
 /// @title The log of orders roots and seeds
 /// @notice The root of an interval's orders is fixed before its seed can be known, and no void ever rolls it back;
-/// only a proven fault of the orders themselves opens it again. The clearing ledger is one with its log, so that
-/// posting reads both inputs of an interval from one slot.
+/// only a proven fault of the orders themselves opens it again. The clearing ledger is one with its log: an interval
+/// has one slot for its orders, then its inputs, then its header.
 interface IOrderLog {
     /// @notice Emitted when the orders of an interval are fixed.
     /// @param interval The interval.
@@ -13,7 +13,9 @@ interface IOrderLog {
     /// @notice Emitted when the seed of an interval is fixed.
     /// @param interval The interval.
     /// @param seed The seed.
-    event SeedAccepted(uint32 indexed interval, bytes32 seed);
+    /// @param reserved The signer that may post it without being looked up; address 0 if there is none.
+    /// @param gridVersion The grid in force for the interval.
+    event SeedAccepted(uint32 indexed interval, bytes32 seed, address reserved, uint32 gridVersion);
     /// @notice Emitted when a fault of the orders opens their commitment again.
     /// @param interval The interval.
     event OrdersReopened(uint32 indexed interval);
@@ -40,7 +42,7 @@ interface IOrderLog {
     /// @param ordersRoot Root of its orders tree.
     function commitOrders(uint32 interval, bytes32 ordersRoot) external;
 
-    /// @notice Fix the seed of an interval whose orders are fixed (beacon only).
+    /// @notice Fix the seed of the interval after the head, whose orders are fixed (beacon only).
     /// @param interval The interval.
     /// @param seed Its seed.
     function acceptSeed(uint32 interval, bytes32 seed) external;
@@ -51,9 +53,19 @@ interface IOrderLog {
     function ordersCommittedAt(uint32 interval) external view returns (uint32 committedAt);
 
     /// @notice Whether these are the fixed inputs of an interval.
-    /// @param interval The interval.
+    /// @param interval The interval, which has no header.
     /// @param ordersRoot Root of its orders tree.
     /// @param seed Its seed.
-    /// @return True if both were fixed to these values.
-    function hasInputs(uint32 interval, bytes32 ordersRoot, bytes32 seed) external view returns (bool);
+    /// @param reserved Who may post it without being looked up; address 0 after a void.
+    /// @param gridVersion The grid in force for the interval.
+    /// @param termsHash `H(policyHash ‖ sharesRoot ‖ contractsRoot)` of what is in force for it.
+    /// @return True if all were fixed to these values.
+    function hasInputs(
+        uint32 interval,
+        bytes32 ordersRoot,
+        bytes32 seed,
+        address reserved,
+        uint32 gridVersion,
+        bytes32 termsHash
+    ) external view returns (bool);
 }

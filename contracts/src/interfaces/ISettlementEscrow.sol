@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {LeafEvidence, StateEvidence} from "../types/Evidence.sol";
+import {LeafEvidence} from "../types/Evidence.sol";
 
 /// @title Deposits in, payments out
 /// @notice Every participant has a deposit and one cumulative number paid. A final state leaf says what it has earned
@@ -74,8 +74,6 @@ interface ISettlementEscrow {
     error Escrow_NotReleased();
     /// @notice Thrown when the ledger is not frozen, or a header can still be voided.
     error Escrow_NotEscapable();
-    /// @notice Thrown when the header is not the last one that stands.
-    error Escrow_NotLastHeader();
 
     /// @notice Register a participant (registrar only). The sender pays the deposit, which may be 0.
     /// @param owner Its owner.
@@ -104,16 +102,20 @@ interface ISettlementEscrow {
     function depositWithPermit(uint32 index, uint64 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
 
     /// @notice Pay out what a participant has earned up to a final header. Anyone may call; the owner is paid.
-    /// @param state The final header's state.
+    /// @param interval Interval of a final header.
+    /// @param headerHash Its hash.
     /// @param leaf The participant's state leaf under it.
     /// @return amount What was paid.
-    function claim(StateEvidence calldata state, LeafEvidence calldata leaf) external returns (uint64 amount);
+    function claim(uint32 interval, bytes32 headerHash, LeafEvidence calldata leaf) external returns (uint64 amount);
 
     /// @notice Pay out several participants from one header; those with nothing due are passed over.
-    /// @param state The final header's state.
+    /// @param interval Interval of a final header.
+    /// @param headerHash Its hash.
     /// @param leaves Their state leaves.
     /// @return amount What was paid in all.
-    function claimMany(StateEvidence calldata state, LeafEvidence[] calldata leaves) external returns (uint64 amount);
+    function claimMany(uint32 interval, bytes32 headerHash, LeafEvidence[] calldata leaves)
+        external
+        returns (uint64 amount);
 
     /// @notice Announce that part of a deposit is to be taken back (owner only). A new announcement replaces the old.
     /// @param index Registration number.
@@ -121,19 +123,18 @@ interface ISettlementEscrow {
     function announceWithdrawal(uint32 index, uint64 amount) external;
 
     /// @notice Pay an announced withdrawal, as far as the deposit is not owed. Anyone may call; the owner is paid.
-    /// @param state The state of a final header not older than the announcement allows.
+    /// @param interval Interval of a final header not older than the announcement allows.
+    /// @param headerHash Its hash.
     /// @param leaf The participant's state leaf under it.
     /// @return amount What was paid.
-    function withdraw(StateEvidence calldata state, LeafEvidence calldata leaf) external returns (uint64 amount);
+    function withdraw(uint32 interval, bytes32 headerHash, LeafEvidence calldata leaf) external returns (uint64 amount);
 
     /// @notice Leave a frozen market with everything owed. Anyone may call; the owner is paid.
-    /// @param state The state of the last header that stands.
+    /// @param headerHash Hash of the last header that stands.
     /// @param index Registration number.
     /// @param leaf Its state leaf under it; an empty record proves that the state does not contain it.
     /// @return amount What was paid.
-    function escape(StateEvidence calldata state, uint32 index, LeafEvidence calldata leaf)
-        external
-        returns (uint64 amount);
+    function escape(bytes32 headerHash, uint32 index, LeafEvidence calldata leaf) external returns (uint64 amount);
 
     /// @notice Leave a frozen market whose last header is older than the registration: the deposit is paid back.
     /// @param index Registration number.

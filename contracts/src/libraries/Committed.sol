@@ -27,11 +27,18 @@ library Committed {
         pure
         returns (Records.Allocation memory a, Records.Bus memory b)
     {
-        a = Records.allocation(e.record);
-        b = Records.bus(e.bus);
-        bytes32 lowest = Trees.leaf(Records.KIND_ALLOCATION, e.record);
-        if (Trees.sumRoot(lowest, e.slot, e.lower) != b.root) revert ICourt.Fault_NotCommitted();
-        _requireBus(payload, Trees.bus(e.bus), e.position, e.upper);
+        bytes calldata record = e.record;
+        a = Records.allocation(record);
+        b = _above(payload, Trees.sumRoot(Trees.leaf(Records.KIND_ALLOCATION, record), e.slot, e.lower), e);
+    }
+
+    /// @notice Hold a participant's line of an interval to the header, unread.
+    /// @param payload The header's payload.
+    /// @param e The leaf, its bus and its path.
+    function line(bytes calldata payload, AllocationEvidence calldata e) internal pure {
+        if (e.bus.length != Records.ROOTLESS_BUS_LENGTH) revert Records.Records_Length();
+        bytes32 root = Trees.sumRoot(Trees.leaf(Records.KIND_ALLOCATION, e.record), e.slot, e.lower);
+        _requireBus(payload, Trees.busAbove(e.bus, root), e.position, e.upper);
     }
 
     /// @notice Show that a slot of a bus is empty.
@@ -43,13 +50,12 @@ library Committed {
         pure
         returns (Records.Bus memory b)
     {
-        b = Records.bus(e.bus);
+        if (e.bus.length != Records.ROOTLESS_BUS_LENGTH) revert Records.Records_Length();
+        uint256 depth = Records.number(e.bus, 2, 1);
         uint256 steps = e.lower.length >> 6;
-        if (steps > b.depth || b.depth > 32) revert ICourt.Fault_Malformed();
-        uint256 height = b.depth - steps;
-        bytes32 subtree = Trees.emptyRoot(height);
-        if (Trees.sumRoot(subtree, e.slot >> height, e.lower) != b.root) revert ICourt.Fault_NotCommitted();
-        _requireBus(payload, Trees.bus(e.bus), e.position, e.upper);
+        if (steps > depth || depth > 32) revert ICourt.Fault_Malformed();
+        uint256 height = depth - steps;
+        b = _above(payload, Trees.sumRoot(Trees.emptyRoot(height), e.slot >> height, e.lower), e);
     }
 
     /// @notice Open a bus.
@@ -73,6 +79,31 @@ library Committed {
         if (Trees.plainRoot(Trees.leaf(kind, e.record), index, e.path) != root) {
             revert ICourt.Fault_NotCommitted();
         }
+    }
+
+    /// @notice Hold the states of one participant before and after an interval to their roots.
+    /// @param preRoot Root of the state tree before.
+    /// @param postRoot Root of the state tree after.
+    /// @param depth Depth of both.
+    /// @param index The participant.
+    /// @param both `which u8 ‖ records ‖ path before ‖ path after`; bit 0 of the first byte says whether there is a
+    /// record before, bit 1 whether there is one after. One piece, because every word of an offset costs calldata.
+    /// @return pre The record before, empty if there is none.
+    /// @return post The record after, empty if there is none.
+    function states(bytes32 preRoot, bytes32 postRoot, uint256 depth, uint256 index, bytes calldata both)
+        internal
+        pure
+        returns (bytes calldata pre, bytes calldata post)
+    {
+        uint256 which = both.length == 0 ? 4 : uint8(both[0]);
+        uint256 first = 1 + (which & 1) * Records.STATE_LENGTH;
+        uint256 second = first + (which >> 1) * Records.STATE_LENGTH;
+        if (which > 3 || both.length != second + 64 * depth) revert ICourt.Fault_Malformed();
+        pre = both[1:first];
+        post = both[first:second];
+        uint256 middle = second + 32 * depth;
+        _state(preRoot, index, pre, both[second:middle]);
+        _state(postRoot, index, post, both[middle:]);
     }
 
     /// @notice Hold any node of the allocation tree to its root.
@@ -133,6 +164,24 @@ library Committed {
         } else {
             revert ICourt.Fault_Malformed();
         }
+    }
+
+    function _state(bytes32 root, uint256 index, bytes calldata record, bytes calldata path) private pure {
+        if (record.length != 0 && Records.number(record, 0, 4) != index) revert ICourt.Fault_Malformed();
+        if (Trees.plainRoot(Trees.leaf(Records.KIND_STATE, record), index, path) != root) {
+            revert ICourt.Fault_NotCommitted();
+        }
+    }
+
+    /// @dev Open the bus of a line: its record less the root, which the path below gives.
+    function _above(bytes calldata payload, bytes32 root, AllocationEvidence calldata e)
+        private
+        pure
+        returns (Records.Bus memory b)
+    {
+        bytes calldata record = e.bus;
+        b = Records.rootlessBus(record, root);
+        _requireBus(payload, Trees.busAbove(record, root), e.position, e.upper);
     }
 
     function _requireBus(bytes calldata payload, bytes32 node_, uint256 position, bytes calldata upper) private pure {

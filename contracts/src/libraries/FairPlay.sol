@@ -50,34 +50,63 @@ library FairPlay {
             && a.flexible.pb == flexible + width && a.supply.pb == a.supply.pa + p.wS;
     }
 
-    /// @notice The state that an interval leads to.
-    /// @param p The policy.
-    /// @param s The state before it.
-    /// @param a The participant's line.
-    /// @return t The state after it: contract fields unchanged.
-    function transition(Policies.Policy memory p, Records.State memory s, Records.Allocation memory a)
+    /// @notice Whether a state follows from the one before and the line between.
+    /// @param beta Of the policy, in ppb.
+    /// @param pre The packed state before the interval.
+    /// @param post The packed state after it.
+    /// @param f What the line says of it.
+    /// @return True if every field is what the rule gives, its salt apart.
+    function follows(uint256 beta, bytes calldata pre, bytes calldata post, Records.Flow memory f)
         internal
         pure
-        returns (Records.State memory t)
+        returns (bool)
     {
-        t = Records.State({
-            index: s.index,
-            rank: s.rank,
-            fstarPpb: s.fstarPpb,
-            rateWh: s.rateWh,
-            demandCapWh: s.demandCapWh,
-            supplyCapWh: s.supplyCapWh,
-            memoryPpb: _memory(p, s, a.flexible),
-            deficit: 0,
-            credit: s.credit + a.supplyPay + a.potShare + a.imbalanceCredit,
-            debit: s.debit + a.energyCost + a.shortfall + a.subscription + a.imbalanceDebit,
-            peak: s.peak,
-            subscription: s.subscription
-        });
-        uint256 due = s.deficit + s.fstarPpb * a.flexible.q;
-        uint256 given = a.flexible.x * PPB;
-        if (due > given) t.deficit = due - given;
-        if (t.credit > t.debit + t.peak) t.peak = t.credit - t.debit;
+        uint256 fstar = Records.number(pre, 5, 4);
+        uint256 credit = Records.number(pre, 41, 8) + f.gained;
+        uint256 debit = Records.number(pre, 49, 8) + f.spent;
+        uint256 peak = Records.number(pre, 57, 8);
+        if (credit > debit + peak) peak = credit - debit;
+        // Contract fields stay: index to supply cap, the first 21 bytes, and the subscription.
+        return Records.number(post, 0, 21) == Records.number(pre, 0, 21)
+            && Records.number(post, 21, 4) == nextMemory(beta, Records.number(pre, 21, 4), fstar, f.asked, f.served)
+            && Records.number(post, 25, 16) == nextDeficit(Records.number(pre, 25, 16), fstar, f.asked, f.served)
+            && Records.number(post, 41, 8) == credit && Records.number(post, 49, 8) == debit
+            && Records.number(post, 57, 8) == peak && Records.number(post, 65, 8) == Records.number(pre, 65, 8);
+    }
+
+    /// @notice The shortage memory after an interval.
+    /// @param beta Of the policy, in ppb.
+    /// @param memory_ The memory before it, in ppb.
+    /// @param fstar The share that is owed, in ppb.
+    /// @param asked Flexible energy that was asked for, Wh.
+    /// @param served Of which was served, Wh.
+    /// @return In ppb.
+    function nextMemory(uint256 beta, uint256 memory_, uint256 fstar, uint256 asked, uint256 served)
+        internal
+        pure
+        returns (uint256)
+    {
+        uint256 target = fstar * asked / PPB;
+        if (target == 0) return memory_;
+        uint256 ratio = served * PPB / target;
+        uint256 shortage = ratio < PPB ? PPB - ratio : 0;
+        return ((PPB - beta) * memory_ + beta * shortage) / PPB;
+    }
+
+    /// @notice The deficit after an interval.
+    /// @param deficit The deficit before it, in ppb-Wh.
+    /// @param fstar The share that is owed, in ppb.
+    /// @param asked Flexible energy that was asked for, Wh.
+    /// @param served Of which was served, Wh.
+    /// @return In ppb-Wh.
+    function nextDeficit(uint256 deficit, uint256 fstar, uint256 asked, uint256 served)
+        internal
+        pure
+        returns (uint256)
+    {
+        uint256 due = deficit + fstar * asked;
+        uint256 given = served * PPB;
+        return due > given ? due - given : 0;
     }
 
     /// @notice Tightness of a layer.
@@ -105,17 +134,5 @@ library FairPlay {
         if (p.priceCurve == 1) phi = (2 * tau <= PPB ? tau : 3 * tau - PPB) / 2;
         else if (p.priceCurve == 2) phi = tau * tau * (3 * PPB - 2 * tau) / (PPB * PPB);
         return p.pLo + (p.pHi - p.pLo) * phi / PPB;
-    }
-
-    function _memory(Policies.Policy memory p, Records.State memory s, Records.Ramp memory flexible)
-        private
-        pure
-        returns (uint256)
-    {
-        uint256 target = s.fstarPpb * flexible.q / PPB;
-        if (target == 0) return s.memoryPpb;
-        uint256 ratio = flexible.x * PPB / target;
-        uint256 shortage = ratio < PPB ? PPB - ratio : 0;
-        return ((PPB - p.beta) * s.memoryPpb + p.beta * shortage) / PPB;
     }
 }

@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {IGridRegistry} from "../interfaces/IGridRegistry.sol";
-import {Records} from "./Records.sol";
 
 /// @title The packed grid
 /// @notice docs/protocol.md, section 5: head (38 bytes), lines (28 each), boxes (8 per bus), then the holarchy: tree
@@ -19,19 +18,26 @@ library Grids {
     /// @param packed The bytes.
     /// @return buses Number of buses.
     /// @return lines Number of lines.
-    function validate(bytes calldata packed) internal pure returns (uint16 buses, uint16 lines) {
+    function validate(bytes memory packed) internal pure returns (uint16 buses, uint16 lines) {
         if (packed.length < HEAD) revert IGridRegistry.GridRegistry_MalformedGrid();
-        buses = uint16(Records.number(packed, 0, 2));
-        lines = uint16(Records.number(packed, 2, 2));
+        buses = uint16(_number(packed, 0, 2));
+        lines = uint16(_number(packed, 2, 2));
         uint256 holarchy = HEAD + LINE * lines + BOX * buses;
         if (buses == 0 || packed.length < holarchy + 3 + 2 * uint256(buses)) {
             revert IGridRegistry.GridRegistry_MalformedGrid();
         }
-        if (Records.number(packed, 5, 1) != 0) revert IGridRegistry.GridRegistry_OutOfRange();
+        if (_number(packed, 5, 1) != 0) revert IGridRegistry.GridRegistry_OutOfRange();
         for (uint256 i = 0; i < lines; ++i) {
-            _validateLine(Records.number(packed, HEAD + LINE * i, LINE), buses);
+            _validateLine(_number(packed, HEAD + LINE * i, LINE), buses);
         }
         _validateHolarchy(packed, holarchy, buses);
+    }
+
+    /// @dev Bytes as a number; what is asked for lies within the data.
+    function _number(bytes memory packed, uint256 offset, uint256 size) private pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := shr(sub(256, shl(3, size)), mload(add(add(packed, 0x20), offset)))
+        }
     }
 
     /// @dev A line is `from u16 ‖ to u16 ‖ b u64 ‖ limit u64 ‖ margin u64`.
@@ -43,21 +49,21 @@ library Grids {
         if (limit >= MAX_LIMIT_WH || line & type(uint64).max > limit) revert IGridRegistry.GridRegistry_OutOfRange();
     }
 
-    function _validateHolarchy(bytes calldata packed, uint256 start, uint256 buses) private pure {
-        uint256 depth = Records.number(packed, start, 1);
+    function _validateHolarchy(bytes memory packed, uint256 start, uint256 buses) private pure {
+        uint256 depth = _number(packed, start, 1);
         if (depth > 16) revert IGridRegistry.GridRegistry_OutOfRange();
         for (uint256 i = 0; i < buses; ++i) {
-            if (Records.number(packed, start + 1 + 2 * i, 2) >> depth != 0) {
+            if (_number(packed, start + 1 + 2 * i, 2) >> depth != 0) {
                 revert IGridRegistry.GridRegistry_MalformedGrid();
             }
         }
         start += 1 + 2 * buses;
-        uint256 layers = Records.number(packed, start, 2);
+        uint256 layers = _number(packed, start, 2);
         start += 2;
         if (packed.length != start + LAYER * layers) revert IGridRegistry.GridRegistry_MalformedGrid();
         for (uint256 i = 0; i < layers; ++i) {
-            uint256 level = Records.number(packed, start + LAYER * i, 1);
-            uint256 position = Records.number(packed, start + LAYER * i + 1, 2);
+            uint256 level = _number(packed, start + LAYER * i, 1);
+            uint256 position = _number(packed, start + LAYER * i + 1, 2);
             if (level > depth || position >> (depth - level) != 0) {
                 revert IGridRegistry.GridRegistry_MalformedGrid();
             }

@@ -102,18 +102,14 @@ library Network {
         returns (Workspace memory w)
     {
         address page = Pages.locate(registry, version);
-        uint256 head;
-        uint256 tolerance;
-        assembly ("memory-safe") {
-            mstore(0, 0)
-            extcodecopy(page, 0, 1, 0x20)
-            head := mload(0)
-            extcodecopy(page, 0, 7, 0x20)
-            tolerance := mload(0)
+        (uint256 head, uint256 tolerance) = _head(page);
+        if (head >> 248 == Pages.INDEX) {
+            page = Pages.entry(page, 0);
+            (head, tolerance) = _head(page);
         }
-        w.buses = head >> 240;
-        w.lines = (head >> 224) & 0xffff;
-        w.shift = (head >> 216) & 0xff;
+        w.buses = (head >> 232) & 0xffff;
+        w.lines = (head >> 216) & 0xffff;
+        w.shift = (head >> 208) & 0xff;
         w.tolerance = tolerance;
         if (w.buses == 0) revert Network_UnknownGrid();
         uint256 pairs = 16 * w.buses;
@@ -138,7 +134,23 @@ library Network {
             calldatacopy(sumsAt, calldatasize(), mul(pairs, 2))
             mstore(0x40, add(sumsAt, mul(pairs, 2)))
         }
-        Pages.copy(registry, version, GRID_HEAD, gridBytes, w.grid);
+        if (GRID_HEAD + gridBytes > Pages.CAPACITY) {
+            Pages.copy(registry, version, GRID_HEAD, gridBytes, w.grid);
+        } else {
+            assembly ("memory-safe") {
+                extcodecopy(page, free, add(GRID_HEAD, 1), gridBytes)
+            }
+        }
+    }
+
+    /// @dev The start of a page, zeros where there is none: `mark u8 ‖ buses u16 ‖ lines u16 ‖ shift u8 ‖ margin_slack u8`
+    /// from the top of the first word, then the tolerance.
+    function _head(address page) private view returns (uint256 head, uint256 tolerance) {
+        assembly ("memory-safe") {
+            extcodecopy(page, 0, 0, add(GRID_HEAD, 1))
+            head := mload(0)
+            tolerance := mload(7)
+        }
     }
 
     /// @dev Rules 2 and 3 line by line, gathering both sums of rules 1 and 4 at the buses. Few variables live at
@@ -162,18 +174,19 @@ library Network {
                 let slope
                 {
                     // theta i64 ‖ pi i64 of both ends
-                    let from := mload(add(pairs, shl(4, shr(240, line))))
-                    let to := mload(add(pairs, shl(4, and(shr(224, line), 0xffff))))
+                    let from := mload(add(pairs, and(shr(236, line), 0xffff0)))
+                    let to := mload(add(pairs, and(shr(220, line), 0xffff0)))
                     flow := sar(shift, mul(b, sub(sar(192, from), sar(192, to))))
                     slope := sub(sar(192, shl(64, from)), sar(192, shl(64, to)))
                 }
                 // in 2^-8 Wh; -limit <= flow <= limit as one unsigned comparison
                 let limit := and(shr(88, line), 0xffffffffffffffff00)
-                if gt(add(flow, limit), shl(1, limit)) {
-                    next := _OVER_LIMIT
-                    break
-                }
-                if eq(row, next) {
+                let over := gt(add(flow, limit), shl(1, limit))
+                if or(over, eq(row, next)) {
+                    if over {
+                        next := _OVER_LIMIT
+                        break
+                    }
                     let mu := sar(192, mload(add(priced, 2)))
                     let margins := and(shr(23, line), 0x1fffffffffffffffe00)
                     let size := flow
@@ -193,10 +206,10 @@ library Network {
                 {
                     // Both sums of a bus in one word.
                     let terms := add(shl(160, flow), mul(b, slope))
-                    let from := add(sumsAt, shl(5, shr(240, line)))
-                    mstore(from, add(mload(from), terms))
-                    let to := add(sumsAt, shl(5, and(shr(224, line), 0xffff)))
-                    mstore(to, sub(mload(to), terms))
+                    let end := add(sumsAt, and(shr(235, line), 0x1fffe0))
+                    mstore(end, add(mload(end), terms))
+                    end := add(sumsAt, and(shr(219, line), 0x1fffe0))
+                    mstore(end, sub(mload(end), terms))
                 }
             }
         }
@@ -206,7 +219,8 @@ library Network {
             revert Network_PriceOnSlackLine(line);
         }
         // Rows are visited in ascending order, so a price out of order is never reached.
-        if (priced != w.injections) revert Network_PricedLines();
+        if (priced == w.injections) return;
+        revert Network_PricedLines();
     }
 
     function _pricedRow(Workspace memory w, uint256 priced) private pure returns (uint256 row) {
@@ -228,9 +242,8 @@ library Network {
         uint256 residual;
         assembly ("memory-safe") {
             for {} lt(sum, end) { sum := add(sum, 32) } {
-                let term := mload(sum)
-                let flows := term
-                term := signextend(19, term)
+                let flows := mload(sum)
+                let term := signextend(19, flows)
                 flows := sar(160, sub(flows, term))
                 let injection := sar(8, add(flows, 128))
                 // -64 <= flows - 256 injection <= 64 as one unsigned comparison
@@ -239,13 +252,15 @@ library Network {
                 // Writes 24 bytes too many, which the next bus or nobody reads.
                 mstore(out, shl(192, injection))
                 out := add(out, 8)
-                if slt(term, 0) { term := sub(0, term) }
-                residual := add(residual, mul(shr(192, mload(box)), term))
+                // of either sign
+                let sign := sar(255, term)
+                residual := add(residual, mul(shr(192, mload(box)), sub(xor(term, sign), sign)))
                 box := add(box, 8)
             }
         }
         if (sum < end) revert Network_BusUnbalanced((sum - w.sums) / 32);
         if (total != 0) revert Network_SystemUnbalanced();
-        if (2 * residual > w.tolerance) revert Network_NotOptimal();
+        if (2 * residual <= w.tolerance) return;
+        revert Network_NotOptimal();
     }
 }

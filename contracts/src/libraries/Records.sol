@@ -19,6 +19,7 @@ library Records {
     uint256 internal constant READING_LENGTH = 81;
     uint256 internal constant SHARE_LENGTH = 8;
     uint256 internal constant BUS_LENGTH = 103;
+    uint256 internal constant ROOTLESS_BUS_LENGTH = 71;
 
     /// @notice Thrown when a record does not have the length of its kind.
     error Records_Length();
@@ -64,6 +65,14 @@ library Records {
         uint256 subscription;
         uint256 imbalanceDebit;
         uint256 imbalanceCredit;
+    }
+
+    /// @notice What a line says of its participant's state; Wh and micro.
+    struct Flow {
+        uint256 asked;
+        uint256 served;
+        uint256 gained;
+        uint256 spent;
     }
 
     /// @notice What a participant carries from interval to interval.
@@ -166,6 +175,17 @@ library Records {
         a.imbalanceCredit = number(record, 118, 8);
     }
 
+    /// @notice Decode as much of an allocation as the next state needs.
+    /// @param record The packed record.
+    /// @return f Flexible energy, and what was earned and owed in all.
+    function flow(bytes calldata record) internal pure returns (Flow memory f) {
+        if (record.length != ALLOCATION_LENGTH) revert Records_Length();
+        f.asked = number(record, 30, 4);
+        f.served = number(record, 42, 4);
+        f.gained = number(record, 78, 8) + number(record, 86, 8) + number(record, 118, 8);
+        f.spent = number(record, 70, 8) + number(record, 94, 8) + number(record, 102, 8) + number(record, 110, 8);
+    }
+
     /// @notice Decode a state.
     /// @param record The packed record.
     /// @return s The state.
@@ -204,13 +224,27 @@ library Records {
     /// @return b The bus.
     function bus(bytes calldata record) internal pure returns (Bus memory b) {
         if (record.length != BUS_LENGTH) revert Records_Length();
+        b = _bus(record);
+        b.root = bytes32(number(record, 71, 32));
+    }
+
+    /// @notice Decode a bus whose last field is given apart.
+    /// @param record The packed record without its root.
+    /// @param root The root.
+    /// @return b The bus.
+    function rootlessBus(bytes calldata record, bytes32 root) internal pure returns (Bus memory b) {
+        if (record.length != ROOTLESS_BUS_LENGTH) revert Records_Length();
+        b = _bus(record);
+        b.root = root;
+    }
+
+    function _bus(bytes calldata record) private pure returns (Bus memory b) {
         b.bus = number(record, 0, 2);
         b.depth = number(record, 2, 1);
         b.priceTicks = number(record, 3, 4);
         b.theta = int64(uint64(number(record, 7, 8)));
         b.pi = int64(uint64(number(record, 15, 8)));
         b.sums = sums(record, 23);
-        b.root = bytes32(number(record, 71, 32));
     }
 
     /// @notice Decode six sums out of a longer record.

@@ -17,7 +17,12 @@ library Trees {
     /// @return node `H(0x00 ‖ kind ‖ record)`.
     function leaf(uint8 kind, bytes calldata record) internal pure returns (bytes32 node) {
         if (record.length == 0) return EMPTY_LEAF;
-        return keccak256(abi.encodePacked(uint8(0), kind, record));
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, shl(240, kind))
+            calldatacopy(add(free, 2), record.offset, record.length)
+            node := keccak256(free, add(record.length, 2))
+        }
     }
 
     /// @notice Root of a plain tree from a node and its path.
@@ -29,25 +34,18 @@ library Trees {
         uint256 length = path.length;
         if (length & 31 != 0 || length > 1024 || index >> (length >> 5) != 0) revert Trees_MalformedPath();
         assembly ("memory-safe") {
-            let free := mload(0x40)
-            mstore8(free, 1)
-            let left := add(free, 0x01)
-            let right := add(free, 0x21)
+            // 0x01 ‖ left ‖ right in the scratch space and the first byte of the free memory pointer, which is 0.
+            mstore8(0, 1)
             root := node
             let step := path.offset
             for { let end := add(step, length) } lt(step, end) { step := add(step, 32) } {
-                switch and(index, 1)
-                case 0 {
-                    mstore(left, root)
-                    mstore(right, calldataload(step))
-                }
-                default {
-                    mstore(left, calldataload(step))
-                    mstore(right, root)
-                }
-                root := keccak256(free, 0x41)
+                let place := or(1, and(shl(5, index), 0x20))
+                mstore(place, root)
+                mstore(xor(place, 0x20), calldataload(step))
+                root := keccak256(0, 0x41)
                 index := shr(1, index)
             }
+            mstore8(0x40, 0)
         }
     }
 
@@ -63,20 +61,15 @@ library Trees {
             let free := mload(0x40)
             mstore8(free, 2)
             let left := add(free, 0x01)
-            let right := add(free, 0x21)
+            let both := xor(left, add(left, 0x20))
+            let sums := add(free, 0x41)
             root := node
             let step := path.offset
             for { let end := add(step, length) } lt(step, end) { step := add(step, 64) } {
-                switch and(index, 1)
-                case 0 {
-                    mstore(left, root)
-                    mstore(right, calldataload(step))
-                }
-                default {
-                    mstore(left, calldataload(step))
-                    mstore(right, root)
-                }
-                mstore(add(free, 0x41), calldataload(add(step, 32)))
+                let place := xor(left, mul(both, and(index, 1)))
+                mstore(place, root)
+                mstore(xor(place, both), calldataload(step))
+                mstore(sums, calldataload(add(step, 32)))
                 root := keccak256(free, 0x61)
                 index := shr(1, index)
             }
@@ -104,7 +97,26 @@ library Trees {
     /// @param record The packed bus record.
     /// @return node `H(0x03 ‖ record)`.
     function bus(bytes calldata record) internal pure returns (bytes32 node) {
-        return keccak256(abi.encodePacked(uint8(3), record));
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore8(free, 3)
+            calldatacopy(add(free, 1), record.offset, record.length)
+            node := keccak256(free, add(record.length, 1))
+        }
+    }
+
+    /// @notice Hash of a bus record whose last field, the root below, is given apart.
+    /// @param record The packed bus record without it.
+    /// @param root The root.
+    /// @return node `H(0x03 ‖ record ‖ root)`.
+    function busAbove(bytes calldata record, bytes32 root) internal pure returns (bytes32 node) {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore8(free, 3)
+            calldatacopy(add(free, 1), record.offset, record.length)
+            mstore(add(free, add(record.length, 1)), root)
+            node := keccak256(free, add(record.length, 33))
+        }
     }
 
     /// @notice Root of an empty plain subtree.

@@ -41,7 +41,7 @@ contract DrandBeacon is IDrandBeacon {
     ) {
         // Times stay within 32 bits, so that the ledger can keep them.
         if (
-            period_ == 0 || delaySeconds_ == 0 || genesisTime_ < delaySeconds_ || genesisTime_ > type(uint32).max
+            period_ == 0 || delaySeconds_ == 0 || genesisTime_ <= delaySeconds_ || genesisTime_ > type(uint32).max
                 || !Bls.isKey(key)
         ) revert Drand_BadConfig();
         ledger = ledger_;

@@ -9,16 +9,6 @@ struct HeaderEvidence {
     bytes payload;
 }
 
-/// @notice As much of a posted header as its state needs: the ledger keeps one digest of both hashes.
-/// @param interval The header's interval.
-/// @param headerHash Its hash.
-/// @param stateRoot Its state root.
-struct StateEvidence {
-    uint32 interval;
-    bytes32 headerHash;
-    bytes32 stateRoot;
-}
-
 /// @notice A leaf of a plain tree (orders, state, contracts, shares) and its path.
 /// @param record The packed record; empty stands for the empty leaf.
 /// @param path Siblings from the leaf up, 32 bytes each.
@@ -31,7 +21,7 @@ struct LeafEvidence {
 /// @param record The packed allocation record; empty stands for the empty leaf.
 /// @param slot Where it lies below its bus.
 /// @param lower `sibling ‖ sumsHash` steps from the leaf to its bus's root, 64 bytes each.
-/// @param bus The packed bus record.
+/// @param bus The packed bus record less its root, which leaf and path give: 71 bytes.
 /// @param position Where the bus lies in the grid's holarchy.
 /// @param upper `sibling ‖ sumsHash` steps from the bus node to the allocation root, 64 bytes each.
 struct AllocationEvidence {
@@ -78,6 +68,20 @@ struct BusEvidence {
     bytes bus;
     uint32 position;
     bytes upper;
+}
+
+/// @notice An interval without a header whose seed was accepted.
+/// @param interval The interval.
+/// @param ordersRoot Root of its orders.
+/// @param reserved Whom it was reserved for, as announced with the seed; address 0 where it is open to any signer.
+/// @param gridVersion The grid in force, as announced with the seed.
+/// @param termsHash `H(policyHash ‖ sharesRoot ‖ contractsRoot)` of what is in force.
+struct SeedEvidence {
+    uint32 interval;
+    bytes32 ordersRoot;
+    address reserved;
+    uint32 gridVersion;
+    bytes32 termsHash;
 }
 
 /// @notice One node of a committed tree, or the bus vector, as something to ask for.

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IFaultProofs} from "../../src/interfaces/IFaultProofs.sol";
 import {ISettlementEscrow} from "../../src/interfaces/ISettlementEscrow.sol";
 import {Records} from "../../src/libraries/Records.sol";
-import {AllocationEvidence, HeaderEvidence, LeafEvidence, StateEvidence} from "../../src/types/Evidence.sol";
+import {AllocationEvidence, HeaderEvidence, LeafEvidence} from "../../src/types/Evidence.sol";
 import {Market} from "../support/Market.sol";
 
 /// @dev A market in which everybody does anything at any time, with an operator that is honest.
@@ -14,7 +14,7 @@ contract Handler is Market {
     bytes[] private _evidence;
 
     /// @dev Every lie that was voided.
-    StateEvidence[] private _voided;
+    Final[] private _voided;
 
     /// @dev How often an honest header was voided by evidence.
     uint256 public wrongVerdicts;
@@ -47,8 +47,7 @@ contract Handler is Market {
         if (_inputsStand(v)) {
             p = commitment(v, _seed[v.number], ledger.gridVersion());
             p.header.previousHash = _previousHash();
-            vm.prank(OPERATOR);
-            ledger.post(p.header.previousHash, p.header.payload, p.certificate);
+            _postStanding(p);
         } else {
             lastHash = _previousHash();
             p = postInterval(v);
@@ -60,8 +59,31 @@ contract Handler is Market {
 
     mapping(uint32 interval => bytes32 seed) private _seed;
 
-    function _inputsStand(Interval memory v) private view returns (bool) {
-        return ledger.hasInputs(v.number, ordersRoot(v), _seed[v.number]);
+    function _inputsStand(Interval memory v) private returns (bool) {
+        bytes32 seed = _seed[v.number];
+        HeaderEvidence memory fallen = _fallen[v.number];
+        if (fallen.payload.length != 0) {
+            try ledger.restoreInputs(fallen) {} catch {} // solhint-disable-line no-empty-blocks
+        }
+        return ledger.hasInputs(v.number, ordersRoot(v), seed, OPERATOR, 1, opening())
+            || ledger.hasInputs(v.number, ordersRoot(v), seed, address(0), 1, opening());
+    }
+
+    /// @dev The header of each interval that was voided last.
+    mapping(uint32 interval => HeaderEvidence header) private _fallen;
+
+    /// @dev Post upon inputs that a void has left, or that nobody has used yet.
+    function _postStanding(Posted memory p) private {
+        uint32 interval = ledger.head() + 1;
+        bytes memory payload = p.header.payload;
+        bytes32 root;
+        assembly ("memory-safe") {
+            root := mload(add(payload, 36))
+        }
+        address reserved =
+            ledger.hasInputs(interval, root, _seed[interval], OPERATOR, 1, opening()) ? OPERATOR : address(0);
+        vm.prank(OPERATOR);
+        ledger.postInstead(sentOf(p), "", reserved);
     }
 
     function _previousHash() private view returns (bytes32) {
@@ -88,9 +110,9 @@ contract Handler is Market {
     }
 
     function _ringIsFull(uint32 interval) private view returns (bool) {
-        // what a void has left is overwritten at once
-        if (interval + 2 <= RING || interval + 2 < ledger.nextGate()) return false;
-        return ledger.finalHead() < interval + 2 - RING;
+        // where a void has left its inputs there was room before
+        if (interval + 3 <= RING || interval + 2 < ledger.nextGate()) return false;
+        return ledger.finalHead() < interval + 3 - RING;
     }
 
     /// @dev What a proven fault does: only the ledger's own rules protect what is final.
@@ -98,9 +120,9 @@ contract Handler is Market {
         if (_intervals.length == 0) return;
         interval = interval % _intervals.length + 1;
         if (interval <= ledger.finalHead()) return;
-        vm.prank(address(faults));
-        ledger.voidFrom(uint32(interval), false);
+        voidFrom(_header(interval), false);
         while (_intervals.length >= interval) {
+            _fallen[uint32(_intervals.length)] = _header(_intervals.length);
             _intervals.pop();
             _evidence.pop();
         }
@@ -112,8 +134,10 @@ contract Handler is Market {
         Interval memory v = _next();
         uint32 first = v.number;
         bytes32 previous = _previousHash();
+        HeaderEvidence memory lowest;
         for (uint256 n = 0; n <= count % 4 && !_ringIsFull(v.number); ++n) {
-            if (!_inputsStand(v)) _seed[v.number] = fixInputs(v);
+            bool standing = _inputsStand(v);
+            if (!standing) _seed[v.number] = fixInputs(v);
             Posted memory p = commitment(v, _seed[v.number], ledger.gridVersion());
             bytes32 stolen = keccak256(abi.encode("stolen", block.timestamp, v.number, _voided.length));
             bytes memory payload = p.header.payload;
@@ -122,15 +146,21 @@ contract Handler is Market {
                 if before { mstore(add(payload, 100), before) }
                 mstore(add(payload, 132), stolen)
             }
-            vm.prank(OPERATOR);
-            ledger.post(previous, payload, p.certificate);
-            previous = ledger.hashHeader(HeaderEvidence(previous, payload));
-            _voided.push(StateEvidence(v.number, previous, stolen));
+            p.header.previousHash = previous;
+            if (standing) {
+                _postStanding(p);
+            } else {
+                vm.prank(OPERATOR);
+                ledger.post(sentOf(p));
+            }
+            if (n == 0) lowest = p.header;
+            _fallen[v.number] = p.header;
+            previous = ledger.hashHeader(p.header);
+            _voided.push(Final(v.number, previous, stolen));
             v = following(v);
         }
         if (v.number == first) return;
-        vm.prank(address(faults));
-        ledger.voidFrom(first, false);
+        voidFrom(lowest, false);
     }
 
     function freeze(uint256 wait) external afterwards(wait) {
@@ -162,7 +192,7 @@ contract Handler is Market {
         uint32 last = ledger.finalHead();
         ISettlementEscrow.Account memory a = escrow.account(uint32(i));
         if (last == 0 || a.announced == 0 || last < a.withdrawableFrom) return;
-        escrow.withdraw(stateOf(_header(last)), stateEvidence(_interval(last).post, i));
+        escrow.withdraw(last, ledger.hashHeader(_header(last)), stateEvidence(_interval(last).post, i));
     }
 
     function claim(uint256 i, uint256 wait) external afterwards(wait) {
@@ -171,7 +201,7 @@ contract Handler is Market {
         if (last == 0) return;
         Records.State memory s = _interval(last).post[i];
         if (s.credit <= s.debit + escrow.account(uint32(i)).paid) return;
-        escrow.claim(stateOf(_header(last)), stateEvidence(_interval(last).post, i));
+        escrow.claim(last, ledger.hashHeader(_header(last)), stateEvidence(_interval(last).post, i));
     }
 
     /* ------------------------------------------------ FALSE ACCUSERS ----------------------------------------- */
@@ -193,8 +223,7 @@ contract Handler is Market {
         _accuse(abi.encodeCall(IFaultProofs.key, (h, a, stateEvidence(v.pre, i), packedPolicy())));
         _accuse(abi.encodeCall(IFaultProofs.overdrawn, (h, post_)));
         _accuse(abi.encodeCall(IFaultProofs.orderSignature, (h, orderEvidence(v, i))));
-        bytes memory transition_ =
-            abi.encodeCall(IFaultProofs.transition, (h, a, stateEvidence(v.pre, i), post_, packedPolicy()));
+        bytes memory transition_ = abi.encodeCall(IFaultProofs.transition, (h, a, statesEvidence(v, i), packedPolicy()));
         _accuse(transition_);
         // and with a byte of the evidence changed
         transition_[4 + j * 131 % (transition_.length - 4)] ^= 0x01;
@@ -231,7 +260,7 @@ contract Handler is Market {
         uint256 last = _intervals.length;
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
             if (last == 0) escrow.escapeUnlisted(uint32(i));
-            else escrow.escape(stateOf(_header(last)), uint32(i), stateEvidence(_interval(last).post, i));
+            else escrow.escape(ledger.hashHeader(_header(last)), uint32(i), stateEvidence(_interval(last).post, i));
         }
         return token.balanceOf(address(escrow)) == 0;
     }
@@ -240,9 +269,9 @@ contract Handler is Market {
     function noVoidedStateIsFinal() external view returns (bool) {
         uint32 end = ledger.nextGate() + RING;
         for (uint256 i = 0; i < _voided.length; ++i) {
-            StateEvidence memory state = _voided[i];
+            Final memory state = _voided[i];
             for (state.interval = 0; state.interval < end; ++state.interval) {
-                try ledger.requireFinal(state) {
+                try ledger.requireFinal(state.interval, state.headerHash, state.stateRoot) {
                     return false;
                 } catch {} // solhint-disable-line no-empty-blocks
             }
@@ -256,9 +285,10 @@ contract Handler is Market {
         if (last == 0) {
             // genesis cannot be voided, but pays nobody within its first window
             if (block.timestamp < START + WINDOW) return ledger.postedAt(0) == START;
-            ledger.requireFinal(StateEvidence(0, ledger.genesisHash(), stateRoot(example().pre)));
+            ledger.requireFinal(0, ledger.genesisHash(), stateRoot(example().pre));
         } else {
-            ledger.requireFinal(stateOf(_header(last)));
+            Final memory f = stateOf(_header(last));
+            ledger.requireFinal(f.interval, f.headerHash, f.stateRoot);
         }
         return true;
     }

@@ -87,10 +87,13 @@ library Build {
     }
 
     function bus(Records.Bus memory b) internal pure returns (bytes memory) {
+        return bytes.concat(rootlessBus(b), b.root);
+    }
+
+    function rootlessBus(Records.Bus memory b) internal pure returns (bytes memory) {
         return bytes.concat(
             abi.encodePacked(uint16(b.bus), uint8(b.depth), uint32(b.priceTicks), int64(b.theta), int64(b.pi)),
-            sums(b.sums),
-            b.root
+            sums(b.sums)
         );
     }
 

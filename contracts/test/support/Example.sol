@@ -494,7 +494,7 @@ abstract contract Example is TestBase {
         if (v.allocations[index].index != NO_LINE) e.record = Build.allocation(v.allocations[index]);
         e.slot = slot;
         e.lower = busTree(v, bus, slot).path;
-        e.bus = Build.bus(v.buses[bus]);
+        e.bus = Build.rootlessBus(v.buses[bus]);
         e.position = position(bus);
         e.upper = busesTree(v, position(bus)).path;
     }
@@ -508,6 +508,14 @@ abstract contract Example is TestBase {
     function stateEvidence(Records.State[] memory states, uint256 index) internal pure returns (LeafEvidence memory e) {
         if (states[index].index != NO_STATE) e.record = Build.state(states[index]);
         (, e.path) = Build.plainTree(_stateLeaves(states), TREE_DEPTH, index);
+    }
+
+    /// @dev A participant's states before and after an interval in one piece.
+    function statesEvidence(Interval memory v, uint256 index) internal pure returns (bytes memory) {
+        LeafEvidence memory pre = stateEvidence(v.pre, index);
+        LeafEvidence memory post = stateEvidence(v.post, index);
+        bytes1 which = bytes1((pre.record.length != 0 ? 1 : 0) + (post.record.length != 0 ? 2 : 0));
+        return bytes.concat(which, pre.record, post.record, pre.path, post.path);
     }
 
     function emptyState(Records.State[] memory states, uint256 index) internal pure returns (LeafEvidence memory e) {
@@ -535,7 +543,7 @@ abstract contract Example is TestBase {
     {
         e.slot = slot;
         e.lower = busTree(v, bus, slot).path;
-        e.bus = Build.bus(v.buses[bus]);
+        e.bus = Build.rootlessBus(v.buses[bus]);
         e.position = position(bus);
         e.upper = busesTree(v, position(bus)).path;
     }

@@ -6,17 +6,25 @@ import {DataRequests} from "../../src/DataRequests.sol";
 import {FaultProofs} from "../../src/FaultProofs.sol";
 import {ForcedOrders} from "../../src/ForcedOrders.sol";
 import {GridRegistry} from "../../src/GridRegistry.sol";
+import {MarketTerms} from "../../src/MarketTerms.sol";
 import {NetworkVerifier} from "../../src/NetworkVerifier.sol";
 import {OracleBond} from "../../src/OracleBond.sol";
 import {SettlementEscrow} from "../../src/SettlementEscrow.sol";
 import {TestToken} from "../../src/dev/TestToken.sol";
 import {IClearingLedger} from "../../src/interfaces/IClearingLedger.sol";
 import {CommitReveal} from "../../src/randomness/CommitReveal.sol";
-import {HeaderEvidence, StateEvidence} from "../../src/types/Evidence.sol";
+import {HeaderEvidence} from "../../src/types/Evidence.sol";
 import {Example} from "./Example.sol";
 
 /// @dev A deployed market at the genesis of the example.
 abstract contract Market is Example {
+    /// @dev What a claim needs of a posted header.
+    struct Final {
+        uint32 interval;
+        bytes32 headerHash;
+        bytes32 stateRoot;
+    }
+
     uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 3600;
     uint32 internal constant DEADLINE = 7200;
@@ -28,6 +36,11 @@ abstract contract Market is Example {
     uint256 internal constant DELAY = 100_000;
     uint32 internal constant ANSWER = 900;
     uint64 internal constant GAS_PRICE = 1 gwei;
+
+    /// @dev Just longer than three headers, the window and a deadline.
+    uint256 internal constant TERMS_DELAY = 4 * DEADLINE + WINDOW + 1;
+    uint256 internal constant GRID_KEY = 201;
+    uint256 internal constant MARKET_KEY = 202;
 
     address internal constant OPERATOR = address(0x0123);
     address internal constant TREASURER = address(0x0456);
@@ -44,6 +57,7 @@ abstract contract Market is Example {
     NetworkVerifier internal verifier;
     ForcedOrders internal forced;
     DataRequests internal requests;
+    MarketTerms internal terms;
 
     bytes32[] internal chainA;
     bytes32[] internal chainB;
@@ -67,6 +81,7 @@ abstract contract Market is Example {
             beacon: beaconAt,
             bond: bondAt,
             faults: faultsAt,
+            terms: vm.computeCreateAddress(address(this), nonce + 8),
             policyHash: policyHash(),
             contractsRoot: contractsRoot(genesis),
             sharesRoot: sharesRoot(genesis),
@@ -102,6 +117,13 @@ abstract contract Market is Example {
         forced = ForcedOrders(create("ForcedOrders", abi.encode(address(ledger), escrowAt)));
         requests = DataRequests(create("DataRequests", abi.encode(address(ledger), ANSWER, GAS_PRICE)));
         assertEq(address(requests), requestsAt);
+        terms = MarketTerms(
+            create(
+                "MarketTerms",
+                abi.encode(address(ledger), vm.addr(GRID_KEY), vm.addr(MARKET_KEY), address(this), TERMS_DELAY)
+            )
+        );
+        assertEq(address(terms), ledger.terms());
         assertEq(address(bond), bondAt);
         assertEq(address(faults), faultsAt);
         assertEq(address(beacon), beaconAt);
@@ -166,18 +188,66 @@ abstract contract Market is Example {
 
     /// @dev Everything up to a posted header; returns it as evidence.
     function postInterval(Interval memory v) internal returns (Posted memory posted) {
-        bytes32 seed = fixInputs(v);
-        posted = commitment(v, seed, ledger.gridVersion());
-        posted.header.previousHash = ledger.head() == 0 ? ledger.genesisHash() : lastHash;
+        (uint32 version,) = terms.inForce(ledger.head() + 1);
+        posted = postWith(v, version);
+    }
+
+    /// @dev The same on a grid of the test's choice.
+    function postWith(Interval memory v, uint32 version) internal returns (Posted memory posted) {
+        posted = ready(v, version);
         vm.prank(OPERATOR);
-        ledger.post(posted.header.previousHash, posted.header.payload, posted.certificate);
+        ledger.post(sentOf(posted));
         lastHash = ledger.hashHeader(posted.header);
+    }
+
+    /// @dev Everything up to a header that is yet to be posted.
+    function ready(Interval memory v, uint32 version) internal returns (Posted memory posted) {
+        bytes32 seed = fixInputs(v);
+        posted = commitment(v, seed, version);
+        posted.header.previousHash = ledger.head() == 0 ? ledger.genesisHash() : lastHash;
+    }
+
+    /// @dev Policy, shares and contracts at genesis.
+    function opening() internal view returns (bytes32) {
+        Interval memory v = example();
+        return keccak256(abi.encodePacked(policyHash(), sharesRoot(v), contractsRoot(v)));
+    }
+
+    function sentOf(Posted memory p) internal pure returns (bytes memory) {
+        return sentOf(p.header.previousHash, p.header.payload, p.certificate);
+    }
+
+    /// @dev What the operator sends of a header: without what the ledger puts in itself.
+    function sentOf(bytes32 previousHash, bytes memory payload, bytes memory certificate)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return bytes.concat(
+            bytes.concat(previousHash, part(payload, 0, 132), part(payload, 164, 64), part(payload, 292, 92)),
+            part(payload, 392, 8),
+            part(payload, 408, 28),
+            certificate
+        );
+    }
+
+    function part(bytes memory data, uint256 from, uint256 length) internal pure returns (bytes memory cut) {
+        cut = new bytes(length);
+        for (uint256 i = 0; i < length; ++i) {
+            cut[i] = data[from + i];
+        }
+    }
+
+    /// @dev What a proven fault does.
+    function voidFrom(HeaderEvidence memory header, bool ordersFault) internal {
+        vm.prank(address(faults));
+        ledger.voidFrom(header, ordersFault);
     }
 
     bytes32 internal lastHash;
 
     /// @dev What a claim needs of a posted header.
-    function stateOf(HeaderEvidence memory h) internal view returns (StateEvidence memory e) {
+    function stateOf(HeaderEvidence memory h) internal view returns (Final memory e) {
         bytes memory payload = h.payload;
         uint32 interval;
         bytes32 root;
@@ -185,7 +255,7 @@ abstract contract Market is Example {
             interval := shr(224, mload(add(payload, 0x20)))
             root := mload(add(payload, 132))
         }
-        return StateEvidence(interval, ledger.hashHeader(h), root);
+        return Final(interval, ledger.hashHeader(h), root);
     }
 
     /// @dev Let the dispute window of everything posted pass.

@@ -12,6 +12,7 @@ interface Vm {
     function startPrank(address sender) external;
     function stopPrank() external;
     function warp(uint256 time) external;
+    function getBlockTimestamp() external view returns (uint256);
     function roll(uint256 number) external;
     function fee(uint256 baseFee) external;
     function deal(address account, uint256 balance) external;

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IClearingLedger} from "../../src/interfaces/IClearingLedger.sol";
+import {HeaderEvidence} from "../../src/types/Evidence.sol";
 import {Built} from "./Built.sol";
 
 /// @notice Which headers the ledger takes and how long they can fall, for all payloads, senders and times at once
@@ -38,6 +39,7 @@ contract HeaderChainSymbolic is Built {
             beacon: me,
             bond: me,
             faults: me,
+            terms: address(1),
             policyHash: POLICY,
             contractsRoot: CONTRACTS,
             sharesRoot: SHARES,
@@ -54,35 +56,33 @@ contract HeaderChainSymbolic is Built {
         ledger = IClearingLedger(createBuilt("ClearingLedger", abi.encode(c)));
     }
 
-    function check_onlyTheNextHonestHeaderIsTaken(address sender, bytes32 previousHash, bytes memory payload) public {
-        vm.assume(payload.length == 436);
-        // It stands for "nobody yet" in the ledger, and nobody can sign for it.
-        vm.assume(sender != address(0));
+    function check_onlyTheNextHeaderIsTakenAndTheRestIsTheLedgers(address sender, bytes memory sent) public {
+        vm.assume(sent.length == 356);
         fixInputs();
-        if (!post(sender, previousHash, payload)) {
+        vm.prank(sender);
+        try ledger.post(sent) {
+            assert(ledger.head() == 1);
+            assert(sender == OPERATOR);
+            assert(word(sent, 0) == ledger.genesisHash());
+            assert(number(sent, 32, 4) == 1);
+            assert(word(sent, 100) == GENESIS);
+            assert(number(sent, 228, 4) == 1);
+            assert(word(sent, 232) == bytes32("seed"));
+        } catch {
             assert(ledger.head() == 0);
-            return;
         }
-        assert(ledger.head() == 1);
-        assert(sender == OPERATOR);
-        assert(number(payload, 0, 4) == 1);
-        assert(word(payload, 132) == CONTRACTS);
-        assert(word(payload, 228) == SHARES);
-        assert(word(payload, 260) == POLICY);
-        assert(number(payload, 292, 4) == 1);
-        assert(number(payload, 368, 8) == number(payload, 384, 8));
-        assert(number(payload, 392, 8) == number(payload, 400, 8));
     }
 
-    function check_onlyFaultsVoidAndNeverWhatIsFinal(address sender, uint32 interval, uint32 later, bool orders)
+    function check_onlyFaultsVoidAndNeverWhatIsFinal(address sender, bytes32 previousHash, uint32 later, bool orders)
         public
     {
         fixInputs();
-        assert(post(OPERATOR, ledger.genesisHash(), honest()));
+        assert(post(OPERATOR));
         vm.warp(START + later);
         vm.prank(sender);
-        try ledger.voidFrom(interval, orders) {
+        try ledger.voidFrom(HeaderEvidence(previousHash, honest()), orders) returns (uint32 interval) {
             assert(sender == address(this));
+            assert(previousHash == ledger.genesisHash());
             assert(interval == 1);
             assert(later < WINDOW);
             assert(ledger.head() == 0);
@@ -103,18 +103,25 @@ contract HeaderChainSymbolic is Built {
         }
     }
 
-    function check_nothingIsPostedAfterAFreeze(address sender, bytes32 previousHash, bytes memory payload) public {
-        vm.assume(payload.length == 436);
+    function check_nothingIsPostedAfterAFreeze(address sender, bytes memory sent) public {
+        vm.assume(sent.length == 356);
         fixInputs();
         vm.warp(START + DEADLINE + 1);
         ledger.freeze();
-        assert(!post(sender, previousHash, payload));
+        vm.prank(sender);
+        try ledger.post(sent) {
+            assert(false);
+        } catch {} // solhint-disable-line no-empty-blocks
+        vm.prank(sender);
+        try ledger.postInstead(sent, "", OPERATOR) {
+            assert(false);
+        } catch {} // solhint-disable-line no-empty-blocks
         assert(ledger.head() == 0);
     }
 
     function check_aFrozenMarketCanAlwaysBeLeft(uint32 later) public {
         fixInputs();
-        assert(post(OPERATOR, ledger.genesisHash(), honest()));
+        assert(post(OPERATOR));
         vm.warp(START + DEADLINE + 1);
         ledger.freeze();
         vm.warp(START + DEADLINE + 1 + uint256(later));
@@ -129,9 +136,14 @@ contract HeaderChainSymbolic is Built {
         ledger.acceptSeed(1, bytes32("seed"));
     }
 
-    function post(address sender, bytes32 previousHash, bytes memory payload) private returns (bool done) {
+    function post(address sender) private returns (bool done) {
+        bytes memory sent = bytes.concat(
+            abi.encodePacked(ledger.genesisHash(), uint32(1), bytes32("orders"), bytes32(0), GENESIS),
+            abi.encodePacked(bytes32("state 1"), bytes32(0), bytes32(0), uint32(1), bytes32("seed"), bytes32(0)),
+            new bytes(60)
+        );
         vm.prank(sender);
-        try ledger.post(previousHash, payload, "") {
+        try ledger.post(sent) {
             done = true;
         } catch {
             done = false;

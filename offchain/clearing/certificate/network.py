@@ -146,21 +146,20 @@ def check_network(grid: Grid, certificate: Certificate) -> NetworkCheck:
         if abs(net - _WH * whole) > _BUS_TOLERANCE:
             violations.append(f"balance: bus {bus} sends {net}/256 Wh, not a whole number")
     for island in islands:
-        total = sum(map(injection.__getitem__, island))
-        if total != 0:
-            violations.append(
-                f"balance: the injections of bus {island[0]}'s island add up to {total} Wh"
-            )
+        if total := sum(map(injection.__getitem__, island)):
+            where = f"bus {island[0]}'s island"
+            violations.append(f"balance: the injections of {where} add up to {total} Wh")
     residual_sum = 2 * sum(map(operator.mul, boxes, map(abs, residual)))
     if residual_sum > int(grid.eps_grid):
         violations.append(f"gap: {residual_sum} is above eps_grid {grid.eps_grid}")
     return NetworkCheck(injection, tuple(flows), residual_sum, tuple(violations))
 
 
+_Integers = tuple[list[tuple[int, int, int]], list[int], list[int], list[int], list[list[int]]]
+
+
 @lru_cache(maxsize=8)
-def _integers(
-    grid: Grid,
-) -> tuple[list[tuple[int, int, int]], list[int], list[int], list[int], list[list[int]]]:
+def _integers(grid: Grid) -> _Integers:
     """The grid as Python integers: lines (from, to, b), limits (2^-8 Wh), margins (Wh); boxes, islands of buses."""
     columns = (grid.line_from, grid.line_to, grid.b)
     lines = list(zip(*(column.tolist() for column in columns), strict=True))
@@ -192,7 +191,6 @@ def _check_order(pairs: Sequence[tuple[int, int]], n_line: int, violations: list
     previous = -1
     for line, _ in pairs:
         if line <= previous or line >= n_line:
-            violations.append(
-                f"line price: line {line} after {previous}; lines ascend, below {n_line}"
-            )
+            order = f"lines ascend, below {n_line}"
+            violations.append(f"line price: line {line} after {previous}; {order}")
         previous = line
