@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from offchain.clearing import sparse
 from offchain.clearing.compiled import compiled
-from offchain.clearing.exact import level, respond
+from offchain.clearing.exact import level
 from offchain.clearing.table import Table
 from offchain.grid.flows import islands
 from offchain.grid.model import Grid
@@ -91,11 +91,9 @@ class Network:
             self.factor, self.line_from, self.line_to, self.b, self.scale_bits, injection_wh
         )
 
-    def level(self, table: Table, full: Int64Array, price: Int64Array) -> None:
+    def level(self, table: Table, full: Int64Array, slope: FloatArray, price: Int64Array) -> None:
         """Make integer prices int64[n] unique where any of a range would do; `exact.level`."""
         orders = (table.start, table.supply, table.q, table.bottom, table.width)
-        scratch, slope = np.empty(self.n_bus), np.empty(self.n_bus)
-        respond(orders, price, np.zeros(self.n_bus), scratch, slope)
         level(orders, self.island, self.n_island, self.line_from, full, slope, price)
 
     def rows(self, lines: list[int]) -> FloatArray:

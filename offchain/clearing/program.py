@@ -197,7 +197,8 @@ class Clearer:
         price = np.array(found.price, dtype=np.int64)
         mu = np.array(found.mu, dtype=np.int64)
         energy = np.array(found.energy, dtype=np.int64)
-        self._network.level(table, np.flatnonzero(mu), price)
+        on_ramp = np.array(found.on_ramp, dtype=np.float64)
+        self._network.level(table, np.flatnonzero(mu), on_ramp, price)
         return _Solution("fractions", found.iterations, price, mu, energy)
 
     def distribution_factors(self, lines: tuple[int, ...]) -> FloatArray:

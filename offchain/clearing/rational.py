@@ -31,6 +31,7 @@ class Exact:
         price: per bus, 2^-16 tick; any size.
         mu: per line, 2^-16 tick, positive in the direction of the line; any size.
         energy: per order in the order of the table, 2^-20 Wh.
+        on_ramp: per bus, whether an order there is on its ramp.
         by_chance: whether other prices would do as well, because a full line has no price or an order is
             just where its ramp ends.
         iterations: constraints taken in.
@@ -39,6 +40,7 @@ class Exact:
     price: list[int]
     mu: list[int]
     energy: list[int]
+    on_ramp: list[bool]
     by_chance: bool
     iterations: int
 
@@ -285,14 +287,18 @@ def solve(network: Network, table: Table, capacity_wh: FloatArray) -> Exact:
     )
     priced = {int(network.island[network.line_from[i]]) for i in range(m) if mu[i]}
     energy = [0] * len(table.q)
+    on_ramp = [False] * network.n_bus
     for at, (i, bus, y, q) in enumerate(
         zip(program.order, program.bus, program.y, program.q, strict=True)
     ):
         energy[i] = round((y if table.supply[i] else q - y) * (1 << FRACTION_BITS))
+        on_ramp[bus] = on_ramp[bus] or 0 < y < q
         above = price[bus] - program.bottom[at]
         at_an_end = abs(above) <= 1 or abs(above - int(table.width[i])) <= 1
         by_chance = by_chance or (at_an_end and int(network.island[bus]) in priced)
-    return Exact([round(p) for p in price], [round(u) for u in mu], energy, by_chance, taken)
+    return Exact(
+        [round(p) for p in price], [round(u) for u in mu], energy, on_ramp, by_chance, taken
+    )
 
 
 def _dot(row: Vector, values: Vector) -> Fraction:
