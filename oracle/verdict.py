@@ -61,10 +61,10 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     for words in verdict.assumed:
         console.print(f"Not checked here: {words}.", soft_wrap=True)
     if verdict.ok:
-        console.print(
-            f"{verdict.intervals} intervals, {verdict.checks:,} checks: every rule was kept.",
-            soft_wrap=True,
-        )
+        judged = f"{verdict.intervals} intervals, {verdict.checks:,} checks"
+        if not verdict.last:
+            judged = f"No header stands yet, so the genesis alone was judged, {verdict.checks:,} checks"
+        console.print(f"{judged}: every rule was kept.", soft_wrap=True)
 
 
 def place(interval: int) -> str:

@@ -177,10 +177,39 @@ def test_an_address_without_a_ledger_ends_with_2(
     assert f"there is no clearwatt ClearingLedger at {LEDGER}" in capsys.readouterr().err
 
 
-def test_intervals_without_a_header_are_refused(
-    honest: Honest, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (("--to", "9"), "to: there is no interval 9; intervals 1 ... 3 have a header"),
+        (("--from", "4"), "from: there is no interval 4; intervals 1 ... 3 have a header"),
+        (("--from", "9", "--to", "9"), "from: there is no interval 9"),
+        (("--from", "3", "--to", "2"), "from: interval 3 comes after --to 2"),
+        (("--from", "0"), "--from"),
+    ],
+)
+def test_intervals_without_a_header_are_refused_by_the_option_that_names_them(
+    part: tuple[str, ...], words: str, honest: Honest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert audit("--to", "9") == 2
-    assert "intervals 1 ... 3 have a header" in capsys.readouterr().err
-    assert audit("--from", "3", "--to", "1") == 2
-    assert audit("--from", "0") == 2
+    assert audit(*part) == 2
+    out, err = capsys.readouterr()
+    assert words in err
+    assert "Auditing" not in err, "nothing was begun"
+    assert out == ""
+
+
+def test_a_market_without_a_header_is_judged_by_its_genesis(
+    honest: Honest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    says(monkeypatch, replace(honest.published, headers=()))
+    assert audit("--report", "report.html") == 0
+    out = capsys.readouterr().out
+    assert "No header stands yet, so the genesis alone was judged" in out
+    assert Path("report.html").exists()
+    assert audit("--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["from"], told["to"], told["intervals"], told["head"]) == (1, 0, 0, None)
+    assert audit("--from", "1") == 2
+    assert "from: no header stands yet; leave --from out" in capsys.readouterr().err
+    Path("bundles/genesis.bundle").unlink()
+    assert audit() == 2
+    assert "the genesis cannot be judged: its bundle is missing" in capsys.readouterr().out
