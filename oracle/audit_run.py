@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Final
 
 from offchain.audit.genesis import GENESIS
-from offchain.audit.history import Auditor, open_market
+from offchain.audit.history import Auditor, open_market, unopened
 from offchain.audit.published import PublishedMarket
 from offchain.audit.verdict import Judgement, Verdict
 from offchain.errors import InputError
@@ -61,7 +61,7 @@ def run_audit(
     clean = state.clean if state else {}
     if auditor is None:
         for interval in wanted:
-            verdict.add(Judgement(interval, unjudged="the state before it is not known"))
+            verdict.add(unopened(interval))
     else:
         for interval in wanted:
             if interval in clean:

@@ -71,7 +71,9 @@ class Phase:
         if self._progress is not None:
             task = self._progress.task_ids[0]
             self._progress.update(task, completed=self._done, note=note)
-        elif note and self._done and (self._done == self._total or self._done // self._every > lines):
+        elif (
+            note and self._done and (self._done == self._total or self._done // self._every > lines)
+        ):
             print(
                 f"  {self._done}/{self._total}  {note}{self._left()}", file=sys.stderr, flush=True
             )

@@ -22,7 +22,8 @@ from oracle.market_contracts import ForeignCodeError
 from oracle.reader import read_market
 from oracle.report.write import write_report
 from oracle.terminal import Reporter
-from oracle.verdict import place, print_verdict, verdict_json
+from oracle.unjudged import why_unjudged
+from oracle.verdict import print_verdict, verdict_json
 
 EXIT_FAULT = 1
 
@@ -37,7 +38,9 @@ EXIT_FAULT = 1
     help="Where genesis.bundle, 00001.bundle and so on are.",
 )
 @click.option("--from", "first", metavar="T", type=click.IntRange(1), help="First interval.")
-@click.option("--to", "last", metavar="T", type=click.IntRange(1), help="Last interval; the newest.")
+@click.option(
+    "--to", "last", metavar="T", type=click.IntRange(1), help="Last interval; the newest."
+)
 @click.option(
     "--jobs",
     metavar="N",
@@ -161,8 +164,9 @@ def finish(context: click.Context, verdict: Verdict) -> None:
     """
     if verdict.faults:
         context.exit(EXIT_FAULT)
-    for interval, reason in sorted(verdict.unjudged.items()):
-        raise InputError(f"{context.info_name}: {place(interval)} cannot be judged: {reason}")
+    if verdict.unjudged:
+        why = why_unjudged(verdict, askable=context.info_name == "audit")
+        raise InputError(f"{context.info_name}: {why}")
 
 
 def _state(resume: Path | None, market: PublishedMarket, source: BundleSource) -> AuditState | None:

@@ -100,9 +100,43 @@ def test_missing_data_end_with_2_and_say_what_is_missing(
     assert audit() == 2
     out, err = capsys.readouterr()
     assert "interval 2 cannot be judged: its bundle is missing" in out
-    assert "interval 3 cannot be judged: the state before it is not known" in out
+    assert "interval 3 follows and cannot be judged either: the state before it is not known" in out
+    assert "in 1 of 3 intervals" in out, "which rules were kept there"
     assert err.splitlines()[-1] == (
-        "clearwatt: error: audit: interval 2 cannot be judged: its bundle is missing"
+        "clearwatt: error: audit: 2 of 3 intervals cannot be judged, because bundle 2 is missing; "
+        "fetch it, or ask for it on the chain: `clearwatt challenge --ask`"
+    )
+    Path("bundles/00001.bundle").unlink()
+    assert audit("--afresh") == 2
+    assert "3 of 3 intervals cannot be judged, because bundles 1 and 2 are missing; fetch them" in (
+        capsys.readouterr().err
+    )
+    assert audit("--afresh", "--from", "3") == 2
+    assert "because of interval 3: the state before it is not known; fetch the bundles before" in (
+        capsys.readouterr().err
+    )
+
+
+def test_where_nothing_was_judged_there_is_no_table(
+    honest: Honest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit() == 0
+    assert "in all 3 intervals" in capsys.readouterr().out
+    Path("bundles/genesis.bundle").unlink()
+    assert audit() == 2
+    out, err = capsys.readouterr()
+    assert "values compared" not in out
+    assert "because the bundle of the genesis is missing; fetch it" in err
+    assert "--ask" not in err, "nobody can be asked for a genesis"
+
+
+def test_a_bundle_of_something_else_is_named_with_its_remedy(
+    honest: Honest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("bundles/00002.bundle").write_bytes(honest.bundles[1])
+    assert audit() == 2
+    assert "because bundle 2 is not the one whose hash is in the header; fetch it again" in (
+        capsys.readouterr().err
     )
 
 
