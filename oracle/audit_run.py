@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Final
 
 from offchain.audit.genesis import GENESIS
-from offchain.audit.history import Auditor, open_market
+from offchain.audit.history import Auditor, open_market, unopened
 from offchain.audit.published import PublishedMarket
 from offchain.audit.verdict import Judgement, Verdict
 from offchain.errors import InputError
@@ -30,7 +30,7 @@ def run_audit(
     market: PublishedMarket,
     source: BundleSource,
     *,
-    first: int = 1,
+    first: int | None = None,
     last: int | None = None,
     jobs: int | None = None,
     state: AuditState | None = None,
@@ -41,7 +41,7 @@ def run_audit(
     Args:
         market: What the chain says.
         source: Where bundles come from.
-        first: The first interval to judge.
+        first: The first interval to judge; 1 if not given.
         last: The last one; the newest that stands if not given.
         jobs: Processes; one for each core if not given, where there is enough to do.
         state: What was found clean before, and where to keep what is found clean now.
@@ -52,22 +52,16 @@ def run_audit(
         ClearwattError: The source of bundles fails; what was judged by then is in the state.
         KeyboardInterrupt: Ctrl-C; the same.
     """
-    newest = len(market.headers)
-    last = newest if last is None else last
-    if not 1 <= first <= last + 1 or last > newest:
-        raise InputError(
-            f"from, to: there is no {first} ... {last}; intervals 1 ... {newest} have a header"
-        )
-    unreadable = {t: why for t, why in market.unreadable.items() if last == newest}
-    verdict = Verdict(first, last, unjudged=unreadable)
+    wanted = wanted_intervals(market, first, last)
+    unreadable = dict(market.unreadable) if wanted.stop > len(market.headers) else {}
+    verdict = Verdict(wanted.start, wanted.stop - 1, unjudged=unreadable)
     opening, auditor = open_market(market, source.read)
     verdict.note(opening)
     step(verdict, 0)
     clean = state.clean if state else {}
-    wanted = range(first, last + 1)
     if auditor is None:
         for interval in wanted:
-            verdict.add(Judgement(interval, unjudged="the state before it is not known"))
+            verdict.add(unopened(interval))
     else:
         for interval in wanted:
             if interval in clean:
@@ -96,6 +90,33 @@ def run_audit(
             )
     verdict.faults.sort(key=lambda fault: fault.interval)
     return verdict
+
+
+def wanted_intervals(
+    market: PublishedMarket, first: int | None = None, last: int | None = None
+) -> range:
+    """The intervals from `first` to `last`; all where neither is given, none where no header stands.
+
+    Raises:
+        InputError: There are no such intervals.
+    """
+    newest = len(market.headers)
+    asked = {"from": first, "to": last}
+    for name, interval in asked.items():
+        if interval is None or 1 <= interval <= newest:
+            continue
+        if not newest:
+            raise InputError(f"{name}: no header stands yet; leave --{name} out")
+        raise InputError(
+            f"{name}: there is no interval {interval}; intervals 1 ... {newest} have a header"
+        )
+    wanted = range(first or 1, (newest if last is None else last) + 1)
+    if newest and not wanted:
+        raise InputError(
+            f"from: interval {first} comes after --to {last}; intervals 1 ... {newest} have a header, "
+            "give the earlier one first"
+        )
+    return wanted
 
 
 def _trust(verdict: Verdict, market: PublishedMarket, reused: int) -> None:

@@ -11,6 +11,7 @@ from web3.contract.contract import ContractFunction
 from web3.logs import DISCARD
 
 from deploy.chain import Chain
+from offchain.bill.page import money
 from offchain.errors import InputError
 from oracle.market_contracts import MarketContracts
 from oracle.ticket import Ticket
@@ -72,7 +73,8 @@ class Counter:
         paid = int(self._escrow.functions.account(self._ticket.index).call()[4])
         if credit <= debit + paid:
             raise InputError(
-                f"claim: nothing is due: {credit} micro were earned, {debit} are owed and {paid} were collected"
+                f"claim: nothing is due: {money(credit)} were earned, {money(debit)} are owed and "
+                f"{money(paid)} were collected"
             )
         (interval, header_hash, _), leaf = self._ticket.evidence
         return self._pay(self._escrow.functions.claim(interval, header_hash, leaf), "Claimed")
@@ -91,12 +93,7 @@ class Counter:
         calls = self._ledger.functions
         head = int(calls.head().call())
         if not calls.frozen().call():
-            late = int(calls.postedAt(head).call()) + int(calls.deadlineSeconds().call())
-            if not freeze:
-                raise InputError(
-                    "escape: the market is not frozen; its operator has time for the next header until "
-                    f"{moment(late)}; anyone may freeze it then, with --freeze"
-                )
+            self._require_late(head, freeze=freeze)
             if self._ticket.interval == head:
                 self._chain.transact(calls.freeze())
         if self._ticket.interval != head:
@@ -108,6 +105,25 @@ class Counter:
         (_, header_hash, _), leaf = self._ticket.evidence
         call = self._escrow.functions.escape(header_hash, self._ticket.index, leaf)
         return self._pay(call, "Escaped")
+
+    def _require_late(self, head: int, *, freeze: bool) -> None:
+        """See that the ledger can be frozen now, and that this is wished."""
+        calls = self._ledger.functions
+        if self._chain.refusal(calls.freeze()) is None:
+            if freeze:
+                return
+            raise InputError(
+                "escape: the market is not frozen yet, but its operator is late; give --freeze to freeze it first"
+            )
+        allowed_s = int(calls.deadlineSeconds().call())
+        late = int(calls.postedAt(head).call()) + allowed_s
+        until = f"until {moment(late)}"
+        if late < self._chain.now():  # a header was voided since
+            until = f"{allowed_s} s from when the last header was voided"
+        raise InputError(
+            "escape: the market is not frozen; its operator has time for the next header "
+            f"{until}; anyone may freeze it then, with --freeze"
+        )
 
     def _require_final(self) -> None:
         ticket, calls = self._ticket, self._ledger.functions

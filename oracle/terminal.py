@@ -71,14 +71,16 @@ class Phase:
         if self._progress is not None:
             task = self._progress.task_ids[0]
             self._progress.update(task, completed=self._done, note=note)
-        elif note and (self._done == self._total or self._done // self._every > lines):
+        elif (
+            note and self._done and (self._done == self._total or self._done // self._every > lines)
+        ):
             print(
                 f"  {self._done}/{self._total}  {note}{self._left()}", file=sys.stderr, flush=True
             )
 
     def _left(self) -> str:
         """How long the rest will take at the pace so far, where that is worth a word."""
-        seconds = (time.monotonic() - self._begun) * (self._total - self._done) / self._done
+        seconds = (time.monotonic() - self._begun) * (self._total - self._done) / max(1, self._done)
         if seconds < _WORTH_TELLING_S:
             return ""
         return (

@@ -18,6 +18,7 @@ from offchain.records import KIND_STATE, STATE
 
 _FORMAT: Final = 1
 _KIND: Final = "clearwatt ticket"
+_REMEDY: Final = "`clearwatt verify-mine` makes one"
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,15 @@ class Ticket:
             InputError: When it does not; the file was changed or cut.
         """
         if len(self.record) != STATE.itemsize or self.state["index"] != self.index:
-            raise InputError(f"ticket: its record is not the state of participant {self.index}")
+            raise InputError(
+                f"ticket: its record is not the state of participant {self.index}; "
+                f"the file was changed, {_REMEDY}"
+            )
         leaf = keccak(LEAF_TAG + bytes([KIND_STATE]) + self.record)
         if plain_root(leaf, self.index, self.path) != self.state_root:
             raise InputError(
                 "ticket: its leaf does not lie under its state root; the file was changed, "
-                "make another with `clearwatt verify-mine`"
+                f"{_REMEDY}"
             )
 
     @property
@@ -118,9 +122,11 @@ def read_ticket(path: Path) -> Ticket:
     try:
         data = json.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"ticket: cannot read {path} ({type(error).__name__})") from None
+        raise InputError(
+            f"ticket: cannot read {path} ({type(error).__name__}); {_REMEDY}"
+        ) from None
     if not isinstance(data, dict) or data.get("kind") != _KIND or data.get("format") != _FORMAT:
-        raise InputError(f"ticket: {path} is no clearwatt ticket of format {_FORMAT}")
+        raise InputError(f"ticket: {path} is no clearwatt ticket of format {_FORMAT}; {_REMEDY}")
     ticket = Ticket(
         **{field.name: _value(data, field.name, field.type) for field in fields(Ticket)}
     )
@@ -142,4 +148,4 @@ def _value(data: dict[str, Any], name: str, kind: object) -> Any:  # noqa: ANN40
                 found = b""
             if found and (name not in ("header_hash", "state_root") or len(found) == HASH_BYTES):
                 return found
-    raise InputError(f"ticket: its {name} is missing or wrong; the file was changed")
+    raise InputError(f"ticket: its {name} is missing or wrong; the file was changed, {_REMEDY}")

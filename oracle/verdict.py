@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from offchain.audit.findings import Rule
+from offchain.audit.genesis import GENESIS
 from offchain.audit.verdict import Verdict
+from oracle.unjudged import place, unjudged_lines
 
 NOT_CHECKABLE: Final = (
     "that orders which nobody filed on the chain reached the operator",
@@ -55,34 +57,19 @@ def print_verdict(verdict: Verdict, console: Console) -> None:
     """Tell a person what was found: each fault, each rule, what is not known, what was taken on trust."""
     for fault in verdict.faults:
         console.print(str(fault), soft_wrap=True)
-    for reason, intervals in _by_reason(verdict).items():
-        console.print(f"{intervals} cannot be judged: {reason}", soft_wrap=True)
-    console.print(_rules(verdict))
+    for line in unjudged_lines(verdict):
+        console.print(line, soft_wrap=True)
+    if verdict.checks:
+        console.print(_rules(verdict))
     for words in verdict.assumed:
         console.print(f"Not checked here: {words}.", soft_wrap=True)
     if verdict.ok:
-        console.print(
-            f"{verdict.intervals} intervals, {verdict.checks:,} checks: every rule was kept.",
-            soft_wrap=True,
-        )
-
-
-def place(interval: int) -> str:
-    """An interval in words."""
-    return f"interval {interval}" if interval else "the genesis"
-
-
-def _by_reason(verdict: Verdict) -> dict[str, str]:
-    """Which intervals could not be judged, for each reason."""
-    found: dict[str, list[int]] = {}
-    for interval, reason in sorted(verdict.unjudged.items()):
-        found.setdefault(reason, []).append(interval)
-    return {
-        reason: place(some[0])
-        if len(some) == 1
-        else f"{len(some)} intervals, {some[0]} to {some[-1]},"
-        for reason, some in found.items()
-    }
+        judged = f"{verdict.intervals} intervals, {verdict.checks:,} checks"
+        if not verdict.last:
+            judged = (
+                f"No header stands yet, so the genesis alone was judged, {verdict.checks:,} checks"
+            )
+        console.print(f"{judged}: every rule was kept.", soft_wrap=True)
 
 
 def _rules(verdict: Verdict) -> Table:
@@ -90,7 +77,11 @@ def _rules(verdict: Verdict) -> Table:
     broken = Counter(fault.rule for fault in verdict.faults)
     first = {fault.rule: fault.interval for fault in reversed(verdict.faults)}
     table = Table(box=None, pad_edge=False)
-    for title, justify in (("rule", "left"), ("values compared", "right"), ("", "left")):
+    for title, justify in (
+        ("rule", "left"),
+        ("values compared", "right"),
+        (_where(verdict), "left"),
+    ):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
     for rule in Rule:
         if rule in broken:
@@ -100,3 +91,12 @@ def _rules(verdict: Verdict) -> Table:
             told = "kept" if verdict.compared[rule] else "not looked at"
         table.add_row(rule.value, f"{verdict.compared[rule]:,}", told)
     return table
+
+
+def _where(verdict: Verdict) -> str:
+    """In how many intervals the rules were looked at."""
+    intervals = len({*verdict.judged, *verdict.unjudged} - {GENESIS})
+    if not verdict.intervals:
+        return "in the genesis alone"
+    part = "all" if verdict.intervals == intervals else f"{verdict.intervals} of"
+    return f"in {part} {intervals} intervals" if intervals > 1 else "in 1 interval"

@@ -100,6 +100,7 @@ class Watcher:
         self._tries: dict[bytes, int] = {}
         self._told: set[tuple[Kind, bytes]] = set()
         self._standing: dict[int, bytes] = {}
+        self._stand, self._final = 0, 0
         self.found_fault = False
         self.unjudged: set[bytes] = set()
 
@@ -110,6 +111,20 @@ class Watcher:
             return 1
         away = (Kind.NODE, b"") in self._told
         return 2 if away or self.unjudged else 0
+
+    def summary(self) -> dict[str, int] | None:
+        """What the last look saw; None where the node did not answer.
+
+        Returns:
+            `disputable`: how many headers can be disputed; `judged`: how many of these were judged, now or before;
+            `final`: the newest header that cannot be disputed, 0 if there is none.
+        """
+        if self._away_since is not None:
+            return None
+        judged = sum(
+            self._standing.get(t) in self._judged for t in range(self._final + 1, self._stand + 1)
+        )
+        return {"judged": judged, "disputable": self._stand - self._final, "final": self._final}
 
     def look(self) -> list[Event]:
         """Look once.
@@ -177,6 +192,7 @@ class Watcher:
     def _intervals(self, court: Court, market: PublishedMarket) -> list[Event]:
         final = int(court.ledger.functions.finalHead().call())
         window = int(court.ledger.functions.windowSeconds().call())
+        self._stand, self._final = len(market.headers) + len(market.unreadable), final
         events: list[Event] = []
         new = [
             interval

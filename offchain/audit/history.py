@@ -7,6 +7,7 @@ hash; so intervals can be judged in any order, by as many processes as there are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +21,11 @@ from offchain.audit.published import PublishedMarket
 from offchain.audit.verdict import Judgement, Verdict
 from offchain.commitment.bundle import Bundle
 from offchain.errors import InputError
+
+MISSING: Final = "its bundle is missing"
+#: Why an interval cannot be judged though its own bundle is there.
+_STATE_UNKNOWN: Final = "the state before it is not known"
+_ALLOCATIONS: Final = "the allocations of interval"
 
 ReadBundle = Callable[[int], bytes | None]
 """Gives the published bundle of an interval, or None if nobody has it."""
@@ -49,7 +55,7 @@ class Auditor:
         Where these are not known, because a bundle is missing or is not the one that the chain names, it cannot be.
         """
         try:
-            bundle = self._open(interval, "its bundle is missing")
+            bundle = self._open(interval, MISSING)
             before = self._before(interval)
             context = self._in_force.context(interval, bundle)
         except InputError as error:
@@ -70,7 +76,7 @@ class Auditor:
         findings, state = Findings(escrow.final), self._start.state
         try:
             if escrow.final:
-                state = self._open(escrow.final, "its bundle is missing").state
+                state = self._open(escrow.final, MISSING).state
         except InputError as error:
             return Judgement(escrow.final, unjudged=f"the escrow is held to it, and {error}")
         check_escrow(findings, escrow, state)
@@ -89,12 +95,12 @@ class Auditor:
         previous, lag = interval - 1, self._context.policy.meter_lag
         before = self._start
         if previous:
-            state = self._earlier(previous, "the state before it is not known").state
+            state = self._earlier(previous, _STATE_UNKNOWN).state
             header = self._market.headers[previous - 1]
             before = Before(header.header_hash, state)
         if not 0 < lag < interval:
             return before
-        unknown = f"the allocations of interval {interval - lag}, whose readings it settles, are not known"
+        unknown = f"{_ALLOCATIONS} {interval - lag}, whose readings it settles, are not known"
         measured = self._earlier(interval - lag, unknown).allocation
         policy = self._in_force.policy(interval - lag)
         return Before(before.header_hash, before.state, measured, policy)
@@ -126,7 +132,7 @@ def open_market(market: PublishedMarket, read: ReadBundle) -> tuple[Judgement, A
     """Judge how a market began; with who judges its intervals, unless they cannot be judged."""
     data = read(GENESIS)
     if data is None:
-        return Judgement(GENESIS, unjudged="its bundle is missing"), None
+        return Judgement(GENESIS, unjudged=MISSING), None
     try:
         findings, start = audit_genesis(market, data)
     except InputError as error:
@@ -151,6 +157,16 @@ def _check_answers(findings: Findings, market: PublishedMarket) -> None:
             findings.faults.setdefault(Rule.WITHHELD, fault)
 
 
+def unopened(interval: int) -> Judgement:
+    """The judgement of an interval of a market that could not be opened."""
+    return Judgement(interval, unjudged=_STATE_UNKNOWN)
+
+
+def follows(reason: str) -> bool:
+    """Whether an interval is unjudged for this reason only because of another's data."""
+    return reason.startswith((_STATE_UNKNOWN, _ALLOCATIONS))
+
+
 def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]:
     """Check a whole market, one interval after the other.
 
@@ -166,8 +182,7 @@ def audit_market(market: PublishedMarket, read: ReadBundle) -> Iterator[Verdict]
     verdict.note(opening)
     yield verdict
     for interval in range(1, verdict.last + 1):
-        unknown = Judgement(interval, unjudged="the state before it is not known")
-        verdict.add(auditor.judge(interval) if auditor else unknown)
+        verdict.add(auditor.judge(interval) if auditor else unopened(interval))
         if interval == verdict.last and auditor:
             verdict.note(auditor.judge_escrow())
         yield verdict

@@ -15,14 +15,15 @@ from offchain.audit.genesis import GENESIS
 from offchain.audit.published import PublishedMarket
 from offchain.audit.verdict import Verdict
 from offchain.errors import InputError
-from oracle.audit_run import run_audit
+from oracle.audit_run import run_audit, wanted_intervals
 from oracle.audit_state import AuditState, default_file, local_key
 from oracle.bundles import BundleSource, bundle_source
 from oracle.market_contracts import ForeignCodeError
 from oracle.reader import read_market
 from oracle.report.write import write_report
 from oracle.terminal import Reporter
-from oracle.verdict import place, print_verdict, verdict_json
+from oracle.unjudged import why_unjudged
+from oracle.verdict import print_verdict, verdict_json
 
 EXIT_FAULT = 1
 
@@ -37,7 +38,9 @@ EXIT_FAULT = 1
     help="Where genesis.bundle, 00001.bundle and so on are.",
 )
 @click.option("--from", "first", metavar="T", type=click.IntRange(1), help="First interval.")
-@click.option("--to", "last", metavar="T", type=click.IntRange(1), help="Last interval.")
+@click.option(
+    "--to", "last", metavar="T", type=click.IntRange(1), help="Last interval; the newest."
+)
 @click.option(
     "--jobs",
     metavar="N",
@@ -109,7 +112,7 @@ def audit(
             print("clearwatt: no report is written of a market that is none", file=sys.stderr)
     else:
         state = None if afresh else _state(resume, market, source)
-        verdict = audited(reporter, market, source, state, first or 1, last, jobs)
+        verdict = audited(reporter, market, source, state, first, last, jobs)
         head = market.headers[verdict.last - 1].header_hash.hex() if verdict.last else None
         if report is not None:
             write_report(report, market, verdict, source.read, reporter)
@@ -128,13 +131,12 @@ def audited(
     market: PublishedMarket,
     source: BundleSource,
     state: AuditState | None = None,
-    first: int = 1,
+    first: int | None = None,
     last: int | None = None,
     jobs: int | None = None,
 ) -> Verdict:
     """The verdict of an audit that is watched; arguments as `oracle.audit_run.run_audit`."""
-    newest = len(market.headers)
-    total = max(0, (newest if last is None else last) - first + 1)
+    total = len(wanted_intervals(market, first, last))
     done = 0
     try:
         with reporter.phase("Auditing", total) as phase:
@@ -162,8 +164,9 @@ def finish(context: click.Context, verdict: Verdict) -> None:
     """
     if verdict.faults:
         context.exit(EXIT_FAULT)
-    for interval, reason in sorted(verdict.unjudged.items()):
-        raise InputError(f"{context.info_name}: {place(interval)} cannot be judged: {reason}")
+    if verdict.unjudged:
+        why = why_unjudged(verdict, askable=context.info_name == "audit")
+        raise InputError(f"{context.info_name}: {why}")
 
 
 def _state(resume: Path | None, market: PublishedMarket, source: BundleSource) -> AuditState | None:

@@ -22,7 +22,7 @@ from oracle.commands.audit import audited
 from oracle.commands.market import bundles_option, chain_options
 from oracle.reader import read_market
 from oracle.terminal import Reporter
-from oracle.verdict import place
+from oracle.unjudged import why_unjudged
 
 
 @click.command()
@@ -146,8 +146,8 @@ def _inquire(
     candidates = {*verdict.unjudged, *(fault.interval for fault in verdict.faults)}
     interval = min((t for t in candidates if final < t <= len(market.headers)), default=None)
     if interval is None:
-        for t, why in sorted(verdict.unjudged.items()):
-            raise InputError(f"challenge: {place(t)} cannot be judged: {why}")
+        if verdict.unjudged:
+            raise InputError(f"challenge: {why_unjudged(verdict, askable=False)}")
         raise unproven
     reason = verdict.unjudged.get(interval)
     said = f"challenge: interval {interval} cannot be judged: {reason}" if reason else str(unproven)

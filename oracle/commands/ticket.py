@@ -44,7 +44,8 @@ def claim(rpc: str, path: Path, json_wanted: bool) -> None:
       clearwatt verify-mine --rpc URL --ledger 0x... --bundles bundles --account 30
       clearwatt claim --rpc URL --ticket tickets/ticket-30-00017.json
     """
-    _tell(Counter(connect(rpc), read_ticket(path)).claim(), json_wanted)
+    ticket = read_ticket(path)
+    _tell(Counter(connect(rpc), ticket).claim(), json_wanted)
 
 
 @click.command()
@@ -62,7 +63,8 @@ def escape(rpc: str, path: Path, json_wanted: bool, freeze: bool) -> None:
       clearwatt escape --rpc URL --ticket tickets/ticket-30-00017.json
       clearwatt escape --rpc URL --ticket tickets/ticket-30-00017.json --freeze
     """
-    _tell(Counter(connect(rpc), read_ticket(path)).escape(freeze=freeze), json_wanted)
+    ticket = read_ticket(path)
+    _tell(Counter(connect(rpc), ticket).escape(freeze=freeze), json_wanted)
 
 
 def _tell(payout: Payout, json_wanted: bool) -> None:

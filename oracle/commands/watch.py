@@ -97,6 +97,7 @@ def watch(
                 for event in watcher.look():
                     _tell(event, ledger, hook, json_wanted)
                 if once:
+                    _close(watcher.summary(), ledger, json_wanted)
                     break
                 time.sleep(pause_s)
         except KeyboardInterrupt:
@@ -113,6 +114,25 @@ def _tell(event: Event, ledger: str, hook: Webhook | None, json_wanted: bool) ->
         sys.stdout.flush()
     if hook is not None and event.kind not in _QUIET:
         hook.send(body)
+
+
+def _close(saw: dict[str, int] | None, ledger: str, json_wanted: bool) -> None:
+    """Say how much was looked at, also where that is nothing."""
+    if saw is None:
+        _log("looked", "the node did not answer; nothing was judged")
+        return
+    open_ones, final = saw["disputable"], saw["final"]
+    headers = "1 header" if open_ones == 1 else f"{open_ones} headers"
+    words = f"{headers} can still be disputed"
+    if open_ones:
+        words = f"{words}, {saw['judged']} of them judged"
+    if final:
+        finals = "1 is" if final == 1 else f"1 ... {final} are"
+        words = f"{words}; {finals} final: `clearwatt audit` judges those"
+    _log("looked", words)
+    if json_wanted:
+        body = {"ledger": ledger, "alarm": False, "kind": "looked", "words": words, **saw}
+        click.echo(json.dumps(body))
 
 
 _QUIET: Final = ("judged",)

@@ -32,6 +32,7 @@ READING = (
     "oracle.bundles",
     "oracle.audit_run",
     "oracle.audit_state",
+    "oracle.unjudged",
     "oracle.verdict",
     "oracle.commands.audit",
     "deploy.chain",

@@ -100,9 +100,43 @@ def test_missing_data_end_with_2_and_say_what_is_missing(
     assert audit() == 2
     out, err = capsys.readouterr()
     assert "interval 2 cannot be judged: its bundle is missing" in out
-    assert "interval 3 cannot be judged: the state before it is not known" in out
+    assert "interval 3 follows and cannot be judged either: the state before it is not known" in out
+    assert "in 1 of 3 intervals" in out, "which rules were kept there"
     assert err.splitlines()[-1] == (
-        "clearwatt: error: audit: interval 2 cannot be judged: its bundle is missing"
+        "clearwatt: error: audit: 2 of 3 intervals cannot be judged, because bundle 2 is missing; "
+        "fetch it, or ask for it on the chain: `clearwatt challenge --ask`"
+    )
+    Path("bundles/00001.bundle").unlink()
+    assert audit("--afresh") == 2
+    assert "3 of 3 intervals cannot be judged, because bundles 1 and 2 are missing; fetch them" in (
+        capsys.readouterr().err
+    )
+    assert audit("--afresh", "--from", "3") == 2
+    assert "because of interval 3: the state before it is not known; fetch the bundles before" in (
+        capsys.readouterr().err
+    )
+
+
+def test_where_nothing_was_judged_there_is_no_table(
+    honest: Honest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit() == 0
+    assert "in all 3 intervals" in capsys.readouterr().out
+    Path("bundles/genesis.bundle").unlink()
+    assert audit() == 2
+    out, err = capsys.readouterr()
+    assert "values compared" not in out
+    assert "because the bundle of the genesis is missing; fetch it" in err
+    assert "--ask" not in err, "nobody can be asked for a genesis"
+
+
+def test_a_bundle_of_something_else_is_named_with_its_remedy(
+    honest: Honest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("bundles/00002.bundle").write_bytes(honest.bundles[1])
+    assert audit() == 2
+    assert "because bundle 2 is not the one whose hash is in the header; fetch it again" in (
+        capsys.readouterr().err
     )
 
 
@@ -177,10 +211,39 @@ def test_an_address_without_a_ledger_ends_with_2(
     assert f"there is no clearwatt ClearingLedger at {LEDGER}" in capsys.readouterr().err
 
 
-def test_intervals_without_a_header_are_refused(
-    honest: Honest, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (("--to", "9"), "to: there is no interval 9; intervals 1 ... 3 have a header"),
+        (("--from", "4"), "from: there is no interval 4; intervals 1 ... 3 have a header"),
+        (("--from", "9", "--to", "9"), "from: there is no interval 9"),
+        (("--from", "3", "--to", "2"), "from: interval 3 comes after --to 2"),
+        (("--from", "0"), "--from"),
+    ],
+)
+def test_intervals_without_a_header_are_refused_by_the_option_that_names_them(
+    part: tuple[str, ...], words: str, honest: Honest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert audit("--to", "9") == 2
-    assert "intervals 1 ... 3 have a header" in capsys.readouterr().err
-    assert audit("--from", "3", "--to", "1") == 2
-    assert audit("--from", "0") == 2
+    assert audit(*part) == 2
+    out, err = capsys.readouterr()
+    assert words in err
+    assert "Auditing" not in err, "nothing was begun"
+    assert out == ""
+
+
+def test_a_market_without_a_header_is_judged_by_its_genesis(
+    honest: Honest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    says(monkeypatch, replace(honest.published, headers=()))
+    assert audit("--report", "report.html") == 0
+    out = capsys.readouterr().out
+    assert "No header stands yet, so the genesis alone was judged" in out
+    assert Path("report.html").exists()
+    assert audit("--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["from"], told["to"], told["intervals"], told["head"]) == (1, 0, 0, None)
+    assert audit("--from", "1") == 2
+    assert "from: no header stands yet; leave --from out" in capsys.readouterr().err
+    Path("bundles/genesis.bundle").unlink()
+    assert audit() == 2
+    assert "the genesis cannot be judged: its bundle is missing" in capsys.readouterr().out

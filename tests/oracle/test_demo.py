@@ -186,7 +186,7 @@ def test_any_node_serves_by_its_url_and_its_market_can_be_audited_by_anyone(
         assert cli.run([*arguments, "--bundles", str(tmp_path), "--afresh"]) == 2
         out, err = capsys.readouterr()
         assert json.loads(out)["unjudged"] == {"3": "its bundle is missing"}
-        assert "audit: interval 3 cannot be judged: its bundle is missing" in err.splitlines()[-1]
+        assert "intervals cannot be judged, because bundle 3 is missing" in err.splitlines()[-1]
 
 
 @anvil

@@ -184,6 +184,34 @@ def test_once_tells_by_its_exit_code_and_one_object_a_line(
     told = [json.loads(line) for line in out.splitlines()]
     assert [body["interval"] for body in told if body["alarm"]] == [LAST]
     assert any(f"Z fault: interval {LAST}, payment" in line for line in err.splitlines())
+    seen = {name: told[-1][name] for name in ("kind", "judged", "disputable", "final")}
+    assert seen == {"kind": "looked", "judged": LAST, "disputable": LAST, "final": 0}
+
+
+def test_once_says_that_nothing_is_open_and_who_judges_what_is_final(
+    run: DemoRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outlast_window(run)
+    assert cli.run(command(run, "--once", "--json")) == 0
+    out, err = capsys.readouterr()
+    (told,) = map(json.loads, out.splitlines())
+    assert (told["judged"], told["disputable"], told["final"]) == (0, 0, LAST)
+    assert err.splitlines()[-1].endswith(
+        f"looked: 0 headers can still be disputed; 1 ... {LAST} are final: `clearwatt audit` judges those"
+    )
+
+
+def test_once_with_the_node_away_does_not_say_that_nothing_is_open(
+    run: DemoRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(_: str) -> Chain:
+        raise ChainError("rpc: the node does not answer (ConnectionError); check the URL")
+
+    monkeypatch.setattr("oracle.commands.watch.connect", away)
+    cli.run(command(run, "--once", "--json"))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1].endswith("looked: the node did not answer; nothing was judged")
 
 
 def test_once_without_a_bundle_cannot_tell(
