@@ -151,7 +151,10 @@ def test_orders_that_nobody_shows_are_committed_anew(stage: Stage, desk: Desk) -
         _overdue(stage, desk, ask)
         convict(stage, Proof("withheld", (lie.evidence, ask.question)))
         _bond_again(stage)
-        stage.commit(stage.orders)
+        committed = stage.run.contracts.ledger.functions.ordersCommittedAt(LAST)
+        assert committed.call() == 0
+        stage.operator.commit_orders(LAST, stage.claim.header.orders_root)
+        assert committed.call() == stage.chain.now()
 
 
 def _bond_again(stage: Stage) -> None:
