@@ -76,6 +76,11 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
     history = _History(contracts.domain.hash(), opened)
     events = list(_events(chain, ledger, _LEDGER_EVENTS, block))
     inputs = iter(chain.inputs_of([log for name, _, log in events if name == _POSTED]))
+    posted_in = {
+        bytes(arguments["headerHash"]): int(log["blockNumber"])
+        for name, arguments, log in events
+        if name == _POSTED
+    }
     for name, arguments, log in events:
         history.add(ledger, name, arguments, log, next(inputs) if name == _POSTED else None)
     headers, unreadable = history.readable()
@@ -110,7 +115,7 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
         code=contracts.code,
         public_key=_network(contracts.beacon),
         draws=_draws(chain, contracts.beacon, block),
-        asked=_asked(chain, contracts.at["DataRequests"], block),
+        asked=_asked(chain, contracts.at["DataRequests"], block, posted_in),
         signers=_signers(chain, contracts.at["OracleBond"], block),
         now=int(chain.web3.eth.get_block(block)["timestamp"]),
         amendments=amendments,
@@ -158,8 +163,13 @@ def _draws(chain: Chain, beacon: Contract, until: int) -> dict[int, Draw]:
     }
 
 
-def _asked(chain: Chain, requests: Contract, until: int) -> tuple[Asked, ...]:
-    """Questions about data that nobody has answered."""
+def _asked(
+    chain: Chain, requests: Contract, until: int, posted_in: Mapping[bytes, int]
+) -> tuple[Asked, ...]:
+    """Questions about data that nobody has answered, asked since their headers were last posted.
+
+    A header that was voided may be posted again; what was asked before that does not void it.
+    """
     found: dict[bytes, Asked] = {}
     for name, arguments, _ in _events(chain, requests, _REQUEST_EVENTS, until):
         key = bytes(arguments["key"])
@@ -168,7 +178,14 @@ def _asked(chain: Chain, requests: Contract, until: int) -> tuple[Asked, ...]:
         else:
             question = Question(*arguments["question"].values())
             found[key] = Asked(question, int(arguments["answerBy"]))
-    return tuple(found.values())
+    seconds = int(requests.functions.answerSeconds().call()) if found else 0
+    least = {
+        header: int(chain.web3.eth.get_block(posted_in[header])["timestamp"]) + seconds
+        for header in {asked.question.header_hash for asked in found.values()}
+    }
+    return tuple(
+        asked for asked in found.values() if asked.answer_by >= least[asked.question.header_hash]
+    )
 
 
 def _signers(chain: Chain, bond: Contract, until: int) -> frozenset[bytes]:

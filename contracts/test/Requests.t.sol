@@ -344,7 +344,7 @@ contract RequestsTest is Market {
         vm.expectRevert(ICourt.Fault_NotCommitted.selector);
         _proofs().withheld(other, q);
         q.headerHash = ledger.hashHeader(other);
-        vm.expectRevert(ICourt.Fault_NotProven.selector);
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
         _proofs().withheld(other, q);
     }
 

@@ -47,10 +47,11 @@ def as_table(values: Sequence[int] | NDArray[np.generic]) -> Table:
             f"coalition values: {count} given; a table of n players has 2^n, n = 1 ... "
             f"{MAX_PLAYERS} (more players: the Owen value or sampling)"
         )
-    array = np.asarray(values)
+    # Among its own kinds numpy would take a number beyond int64 beside smaller ones for a float.
+    array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
     if array.dtype.kind not in "iuO" or array.ndim != 1:
         raise InputError("coalition values: not whole numbers; give integers (Wh)")
-    exact = array.tolist()
+    exact = [v.item() if isinstance(v, np.generic) else v for v in array.tolist()]
     if any(not isinstance(value, int) for value in exact):
         raise InputError("coalition values: not whole numbers; give integers (Wh)")
     if exact[0] != 0:

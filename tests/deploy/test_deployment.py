@@ -205,6 +205,11 @@ def test_a_currency_of_one_s_own_must_cover_the_bond(pilot: Pilot, tmp_path: Pat
         ("deadline_seconds = 86400", "", "ledger.deadline_seconds: missing"),
         ("window_seconds = 7200", 'window_seconds = "2h"', "window_seconds: '2h' will not do"),
         ("ring_size = 16", "ring_size = 8", r"ledger.ring_size: 8 will not do; .* 9 \.\.\."),
+        (
+            "interval_s = 1800",
+            f'interval_s = 1800\nmeter_lag = 9\nmeter_operator = "0x{7:040x}"',
+            r"ledger.ring_size: 16 will not do; .* 17 \.\.\.",
+        ),
         ("signatures = 1", "signatures = 2", r"ledger.signatures: 2 will not do; .* 1 \.\.\. 1"),
         ("eager = true", "eager = 1", "ledger.eager: 1 will not do; give true or false"),
         ("eager = true", "lazy = true", "ledger.lazy: there is no such field; ledger knows"),
@@ -239,6 +244,19 @@ def test_a_bad_field_is_named_with_its_remedy(
     (tmp_path / PEOPLE.name).write_text(PEOPLE.read_text())
     with pytest.raises(InputError, match=words):
         read_pilot(tmp_path / "pilot.toml")
+
+
+def test_a_ring_just_large_enough_for_late_readings_will_do(tmp_path: Path) -> None:
+    lag = f'interval_s = 1800\nmeter_lag = 8\nmeter_operator = "0x{7:040x}"'
+    (tmp_path / EXAMPLE.name).write_text(EXAMPLE.read_text().replace("interval_s = 1800", lag))
+    (tmp_path / PEOPLE.name).write_text(PEOPLE.read_text())
+    pilot = read_pilot(tmp_path / EXAMPLE.name)
+    assert (pilot.ring_size, pilot.policy.meter_lag) == (16, 8)
+
+
+def test_who_has_staked_less_than_the_penalty_is_bounded_by_the_outflow_cap(pilot: Pilot) -> None:
+    assert pilot.outflow_stake_micro == pilot.penalty_micro > 1
+    assert f"# outflow_stake_micro = {pilot.penalty_micro:_} " in EXAMPLE.read_text()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from deploy.chain import ChainError
 from deploy.contracts import MarketSettings
 from deploy.devnet import embedded
 from offchain.audit.findings import Rule
+from offchain.commitment.allocation import MAX_BUS_DEPTH
 from offchain.commitment.hashing import (
     BUS_TAG,
     EMPTY_ROOTS,
@@ -24,9 +25,11 @@ from offchain.commitment.hashing import (
     HASH_BYTES,
     INNER_TAG,
     LEAF_TAG,
+    SALT_BYTES,
     SUM_INNER_TAG,
     packed_rows,
 )
+from offchain.keccak import keccak
 from offchain.market import Genesis, Interval, clear_interval
 from offchain.orders.signing import signed
 from offchain.orders.table import Quantities, orders_from_columns
@@ -135,6 +138,22 @@ def false_angle(claim: Claim) -> Claim:
     return with_node(claim, at.evidence, BUS_TAG + record.tobytes())
 
 
+def bottomless_bus(claim: Claim) -> Claim:
+    """A bus of more levels than any, over a root that is the hash of nothing."""
+    at = a_node(claim, a_bus)
+    record = np.frombuffer(at.evidence.preimage[1:], dtype=wire(BUS)).copy()
+    record["depth"], record["root"] = MAX_BUS_DEPTH + 1, np.void(keccak(b"nothing"))
+    return with_node(claim, at.evidence, BUS_TAG + record.tobytes())
+
+
+def salted_zone(claim: Claim) -> Claim:
+    """A sum above the buses under a salt that nobody knows."""
+    at = a_node(claim, lambda at: an_inner(at) and at.bus is None)
+    opened = claim.known.opened(at.evidence.preimage)
+    digest = claim.known.add(opened[2 * HASH_BYTES : -SALT_BYTES] + b"\1" * SALT_BYTES)
+    return with_node(claim, at.evidence, at.evidence.preimage[: 1 + 2 * HASH_BYTES] + digest)
+
+
 def swapped_buses(claim: Claim) -> Claim:
     """Two buses in each other's place."""
     at = a_node(claim, lambda at: an_inner(at) and at.bus is None and at.height == 1)
@@ -221,6 +240,8 @@ FORGERIES: dict[str, tuple[str, Forgery]] = {
     "a bus's sums": ("busRoot", false_bus_sum),
     "a bus's angle": ("busVector", false_angle),
     "a bus in another's place": ("busPlacement", swapped_buses),
+    "a bus too deep to open": ("busPlacement", bottomless_bus),
+    "a salt above the buses": ("sumNode", salted_zone),
     "two buses left out": ("busPlacement", missing_branch),
     "a line in another's slot": ("placement", exchanged_lines),
     "a state in a line's place": ("allocationForm", foreign_record),

@@ -10,7 +10,8 @@ from deploy.chain import ChainError, development_key
 from offchain.keccak import keccak
 from offchain.proofs import Claim, Proof, bare_claim, proofs
 from offchain.proofs.preimages import UndisclosedError
-from offchain.proofs.requests import Ask, answer, questions, unanswered
+from offchain.proofs.requests import Ask, answer, leaf_question, questions, unanswered
+from offchain.records import KIND_STATE
 from oracle.asking import Desk, asked_about, hidden_leaf
 from oracle.reader import read_market
 from tests.proofs.court import LAST, Stage, convict
@@ -112,6 +113,54 @@ def test_an_answered_question_is_no_longer_open(stage: Stage, desk: Desk) -> Non
         assert asked_about(market, LAST) == ()
         with pytest.raises(ChainError, match="Requests_AlreadyAsked"):
             desk.ask(ask)
+
+
+def test_a_header_posted_again_is_asked_about_anew(stage: Stage, desk: Desk) -> None:
+    """What went unanswered before it was posted again is held against nobody."""
+    ledger = stage.run.contracts.ledger.address
+    with stage.undone():
+        stage.commit(stage.orders)
+        told = stage.truth.interval
+        stage.post(told)
+        ask = leaf_question(stage.claim, KIND_STATE, 1)
+        _overdue(stage, desk, ask)
+        proof = Proof("withheld", (stage.claim.evidence, ask.question))
+        convict(stage, proof)
+        _bond_again(stage)
+        stage.operator.post_instead(told.before.header_hash, told.payload, told.certificate)
+        assert stage.refusal(proof) == "Fault_NotProven()"
+        market = read_market(stage.chain, ledger)
+        assert asked_about(market, LAST) == ()
+        assert withheld(bare_claim(market, stage.run.out.read, LAST)) is None
+        stage.chain.wait_until(desk.ask(ask) + 1)
+        market = read_market(stage.chain, ledger)
+        assert [asked.question for asked in asked_about(market, LAST)] == [ask.question]
+        found = withheld(bare_claim(market, stage.run.out.read, LAST))
+        assert found is not None
+        convict(stage, found)
+
+
+def test_orders_that_nobody_shows_are_committed_anew(stage: Stage, desk: Desk) -> None:
+    nothing = keccak(b"nothing")
+    with stage.undone():
+        seed = stage.commit_root(nothing)
+        header = replace(stage.claim.header, orders_root=nothing, seed=seed)
+        lie = replace(stage.claim, header=header, _leaves={})
+        stage.post_claim(lie)
+        ask = next(ask for ask in unanswered(lie) if ask.question.root == nothing)
+        _overdue(stage, desk, ask)
+        convict(stage, Proof("withheld", (lie.evidence, ask.question)))
+        _bond_again(stage)
+        stage.commit(stage.orders)
+
+
+def _bond_again(stage: Stage) -> None:
+    """Put up what was slashed."""
+    chain, token, bond = stage.chain, stage.run.contracts.token, stage.court.bond
+    amount = bond.functions.minimum().call()
+    chain.transact(token.functions.mint(chain.payer, amount))
+    chain.transact(token.functions.approve(bond.address, amount))
+    chain.transact(bond.functions.bond(amount))
 
 
 def _overdue(stage: Stage, desk: Desk, ask: Ask) -> None:

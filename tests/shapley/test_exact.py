@@ -39,6 +39,11 @@ def test_it_is_the_mean_over_all_orders_of_entering(table: list[int]) -> None:
     assert list(shapley_numerators(table)) == by_all_orders(table)
 
 
+def test_a_value_just_beyond_int64_beside_zero_stays_exact() -> None:
+    assert list(shapley_numerators([0, 2**63])) == [2**63]
+    assert list(shapley_numerators(np.array([0, 5]))) == [5]
+
+
 @given(random_games(most=5, value=2**200))
 def test_values_of_any_size_stay_exact(table: list[int]) -> None:
     assert list(shapley_numerators(table)) == by_all_orders(table)
