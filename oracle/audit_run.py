@@ -108,15 +108,23 @@ def wanted_intervals(
         if not newest:
             raise InputError(f"{name}: no header stands yet; leave --{name} out")
         raise InputError(
-            f"{name}: there is no interval {interval}; intervals 1 ... {newest} have a header"
+            f"{name}: there is no interval {interval}; {_span(newest)} {_have(newest)} a header"
         )
     wanted = range(first or 1, (newest if last is None else last) + 1)
     if newest and not wanted:
         raise InputError(
-            f"from: interval {first} comes after --to {last}; intervals 1 ... {newest} have a header, "
+            f"from: interval {first} comes after --to {last}; {_span(newest)} {_have(newest)} a header, "
             "give the earlier one first"
         )
     return wanted
+
+
+def _span(last: int) -> str:
+    return "interval 1" if last == 1 else f"intervals 1 ... {last}"
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
 
 
 def _trust(verdict: Verdict, market: PublishedMarket, reused: int) -> None:
@@ -125,7 +133,7 @@ def _trust(verdict: Verdict, market: PublishedMarket, reused: int) -> None:
     if first > 1:
         verdict.assumed.append(
             f"interval {first} starts from the state in the bundle of interval {first - 1}, which is the one that "
-            f"its header names; whether intervals 1 ... {first - 1} kept the rules was not looked at"
+            f"its header names; whether {_span(first - 1)} kept the rules was not looked at"
         )
     if last < newest:
         verdict.assumed.append(f"what came after interval {last} was not looked at")

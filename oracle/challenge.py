@@ -254,13 +254,18 @@ def challenge_json(challenge: Challenge, fault: str) -> dict[str, object]:
 
 def print_challenge(challenge: Challenge, console: Console) -> None:
     """Tell a person what a challenge did, or would do."""
-    did = "is void" if challenge.voided else "can be voided"
-    rules = ", ".join(challenge.rules)
+    did, takes, pays, sends = (
+        ("is void", "took", "paid", "sent")
+        if challenge.voided
+        else ("can be voided", "takes", "pays", "sends")
+    )
+    others = ", ".join(rule for rule in challenge.rules if rule != challenge.proof)
+    rules = f" ({others})" if others else ""
     gas = challenge.gas + challenge.reserve_gas
     console.print(
-        f"\nInterval {challenge.interval} {did}: the proof `{challenge.proof}` ({rules}) with its reservation "
-        f"takes {gas:,} gas, {challenge.cost_wei / 10**18:.6f} of the chain's coin, and pays "
-        f"{challenge.reward_micro / 10**6:,.2f} of the market's currency to who sends it; "
+        f"\nInterval {challenge.interval} {did}: the proof `{challenge.proof}`{rules} with its reservation "
+        f"{takes} {gas:,} gas, {challenge.cost_wei / 10**18:.6f} of the chain's coin, and {pays} "
+        f"{challenge.reward_micro / 10**6:,.2f} of the market's currency to who {sends} it; "
         f"{challenge.bond_micro / 10**6:,.2f} are in the operator's bond.",
         soft_wrap=True,
     )

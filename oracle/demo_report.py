@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 
@@ -76,8 +77,10 @@ def _service(tally: ServiceTally) -> dict[str, float]:
     }
 
 
-def print_summary(result: DemoResult, console: Console, out: Path | None) -> None:
-    """Tell a person who is no programmer what happened."""
+def print_summary(
+    result: DemoResult, console: Console, out: Path | None, rpc: str | None = None
+) -> None:
+    """Tell a person who is no programmer what happened; `rpc` is a node that outlives the demo."""
     figures = as_json(result)
     asked, served = (
         sum(getattr(i.header, name) for i in result.intervals) for name in ("requested", "served")
@@ -104,6 +107,7 @@ def print_summary(result: DemoResult, console: Console, out: Path | None) -> Non
         ("Sum of all payments", f"{paid_out - paid_in}"),
         ("", ""),
         ("Gas per interval", _gas(result)),
+        *((("Ledger", result.ledger),) if rpc is not None else ()),
         ("Head of the chain", str(figures["head_hash"])),
         ("Audit", _verdict(result)),
     )
@@ -117,6 +121,9 @@ def print_summary(result: DemoResult, console: Console, out: Path | None) -> Non
         console.print(
             f"\nThe bundles are in {out}; `clearwatt bundle show {out}/00001.bundle` opens one."
         )
+    if out is not None and rpc is not None:
+        command = f"clearwatt audit --rpc {quote(rpc)} --ledger {result.ledger} --bundles {quote(str(out))}"
+        console.print(f"Audit it yourself:\n  {command}", soft_wrap=True, markup=False)
 
 
 def _market(scenario: Scenario) -> str:

@@ -54,11 +54,14 @@ def audit_genesis(
         ("market id", named == market.domain.market_id),
         ("genesis hash", genesis_hash(market.domain.hash(), roots[1]) == market.genesis_hash),
         ("grid", grids[genesis.grid_version] == genesis.grid),
-        ("salts", np.array_equal(salts, state["salt"])),
-        ("shares", roots[2] == market.shares_root),
+        ("key of salts", np.array_equal(salts, state["salt"])),
+        ("shares root", roots[2] == market.shares_root),
     ):
         if not same:
-            raise InputError(f"its bundle has another {name} than the chain; fetch it again")
+            options = "--ledger and --bundles" if market.on_chain else "--head and the directory"
+            raise InputError(
+                f"these bundles are of another market, their {name} differs; check {options}"
+            )
     unpacked = {version: unpack(packed) for version, packed in grids.items()}
     findings = Findings(GENESIS)
     for code in market.code:

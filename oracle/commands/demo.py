@@ -154,7 +154,7 @@ def demo(
         click.echo(json.dumps(told, indent=1))
     else:
         console = Console(highlight=False)
-        print_summary(result, console, out)
+        print_summary(result, console, out, rpc)
         if challenge is not None:
             print_challenge(challenge, console)
     context.exit(0 if result.verdict.ok else 1)

@@ -116,4 +116,6 @@ def test_another_market_s_bundles_are_not_judged() -> None:
     moved = honest.bundles[0].replace(b'"chain_id":"1"', b'"chain_id":"2"')
     assert moved != honest.bundles[0]
     verdict = honest.verdict({**honest.bundles, 0: moved})
-    assert verdict.unjudged[0] == "its bundle has another domain than the chain; fetch it again"
+    assert verdict.unjudged[0] == (
+        "these bundles are of another market, their domain differs; check --ledger and --bundles"
+    )

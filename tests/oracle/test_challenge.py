@@ -9,8 +9,11 @@ from typing import Any
 
 import click
 import pytest
+from rich.console import Console
 
+from offchain.audit.findings import Rule
 from oracle import cli
+from oracle.challenge import Challenge, print_challenge
 from oracle.demo import DemoRun
 from tests.oracle.markets import LAST, outlast_window, undone
 
@@ -178,3 +181,21 @@ def test_a_false_node_in_no_bundle_is_told_with_the_remedy(
     assert cli.run(command(hollow, "--yes")) == 2
     assert "ask for its data on the chain with --ask INDEX" in capsys.readouterr().err
     assert head(hollow) == LAST
+
+
+@pytest.mark.parametrize(
+    ("voided", "words"),
+    [
+        (False, "can be voided: the proof `payment` (balance) with its reservation takes 30 gas"),
+        (True, "is void: the proof `payment` (balance) with its reservation took 30 gas"),
+    ],
+)
+def test_what_was_done_is_told_in_the_past_and_each_name_once(
+    voided: bool, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = (Rule.PAYMENT, Rule.BALANCE)
+    done = Challenge(3, "payment", rules, 5_000_000, 20, 10, 10**15, voided, 0)
+    print_challenge(done, Console(highlight=False))
+    told = capsys.readouterr().out
+    assert f"Interval 3 {words}" in told
+    assert ("paid 5.00" in told, "who sent it" in told) == (voided, voided)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,6 +141,21 @@ def test_the_summary_is_for_people(capsys: pytest.CaptureFixture[str], tmp_path:
     assert "Clearing interval after interval" in err
     names = sorted(path.name for path in (tmp_path / "kept").iterdir())
     assert names == ["00001.bundle", "00002.bundle", "00003.bundle", "genesis.bundle"]
+
+
+def test_on_a_chain_that_outlives_it_the_summary_ends_with_the_audit_to_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("oracle.commands.demo.open_chain", lambda *_: devnet.embedded())
+    out = tmp_path / "my bundles"
+    small = ["demo", "--intervals", "1", "--participants", "2"]
+    assert cli.run([*small, "--rpc", "http://x", "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    (ledger,) = re.findall(r"^Ledger +(0x[0-9a-fA-F]{40})$", told, re.MULTILINE)
+    command = f"clearwatt audit --rpc http://x --ledger {ledger} --bundles '{out}'"
+    assert told.splitlines()[-1].strip() == command
+    assert cli.run(small) == 0
+    assert "Ledger" not in capsys.readouterr().out, "which is gone with the process"
 
 
 def test_a_bundle_that_was_changed_fails_the_audit(

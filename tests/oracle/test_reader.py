@@ -112,7 +112,7 @@ def test_a_genesis_is_held_to_the_shares_of_the_ledger_before_any_header(market:
     genesis = market.run.out.read(0)
     assert genesis is not None
     audit_genesis(read, genesis)
-    with pytest.raises(InputError, match="another shares"):
+    with pytest.raises(InputError, match="another market, their shares root differs"):
         audit_genesis(replace(read, shares_root=bytes(32)), genesis)
 
 

@@ -69,3 +69,17 @@ def test_another_head_a_missing_bundle_or_no_folder_cannot_be_told(tmp_path: Pat
     code, output = check(tmp_path / "elsewhere")
     assert code == 2
     assert output.startswith("check: ")
+    assert "there is no such folder; give the folder with genesis.bundle" in output
+    assert "ENOENT" not in output
+    code, output = check(directory.file(1))
+    assert code == 2
+    assert "it is no folder" in output
+
+
+def test_help_is_a_usage_and_no_folder() -> None:
+    code, output = check(Path("--help"))
+    assert code == 0
+    assert output.startswith("Usage: node oracle/web/tools/check.js FOLDER")
+    code, output = check(Path("bundles"), "--jsno")
+    assert code == 2
+    assert "there is no option --jsno; --help names" in output

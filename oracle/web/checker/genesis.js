@@ -54,14 +54,16 @@ export function checkGenesis(facts, data) {
     'market id': same(named, domain.marketId),
     'genesis hash': same_(facts.genesisHash, begun),
     grid: same_(facts.grids?.get(version), genesis.grid),
-    salts: state.every((row) =>
+    'key of salts': state.every((row) =>
       same(row.salt, recordSalt(genesis.salt_key, KIND.state, row.index)),
     ),
-    shares: same_(facts.sharesRoot, sharesRoot),
+    'shares root': same_(facts.sharesRoot, sharesRoot),
   };
   for (const [name, holds] of Object.entries(agreed)) {
     if (!holds) {
-      throw new InputError(`its bundle has another ${name} than the chain; fetch it again`);
+      throw new InputError(
+        `these bundles are of another market, their ${name} differs; choose those of one market`,
+      );
     }
   }
   const grids = new Map([[version, first]]);

@@ -1,11 +1,5 @@
 #!/usr/bin/env node
-/**
- * Checks a folder of bundles, without Python and without a chain.
- *
- *     node oracle/web/tools/check.js bundles [HASH OF THE LAST HEADER] [--json]
- *
- * Exit codes: 0 every interval keeps the rules, 1 a rule is broken, 2 it cannot be told.
- */
+/** Checks a folder of bundles, without Python and without a chain; `--help` tells how. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,22 +7,43 @@ import { hex, InputError } from '../checker/bytes.js';
 import { checkMarket, verdictOf } from '../checker/market.js';
 import { marketIn } from '../page/files.js';
 
-const [folder, head] = process.argv.slice(2).filter((word) => word !== '--json');
+const USAGE = `Usage: node oracle/web/tools/check.js FOLDER [HASH] [--json]
 
-try {
-  process.exitCode = run(folder, head);
-} catch (error) {
-  if (!(error instanceof InputError || error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-    throw error;
-  process.stderr.write(`check: ${error.message}\n`);
-  process.exitCode = 2;
+Checks the bundles in a folder against every rule that needs no chain.
+
+  FOLDER  where genesis.bundle, 00001.bundle and so on are
+  HASH    hash of the last header, from a source that you trust
+  --json  print one JSON object
+
+Exit codes: 0 every interval keeps the rules, 1 a rule is broken, 2 it cannot be told.
+
+Examples:
+  node oracle/web/tools/check.js bundles
+  node oracle/web/tools/check.js bundles 0x88fb... --json
+`;
+
+const words = process.argv.slice(2);
+const [folder, head] = words.filter((word) => !word.startsWith('-'));
+const unknown = words.find(
+  (word) => word.startsWith('-') && !['--json', '--help', '-h'].includes(word),
+);
+
+if (words.includes('--help') || words.includes('-h')) {
+  process.stdout.write(USAGE);
+} else {
+  try {
+    process.exitCode = run(folder, head);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    process.stderr.write(`check: ${error.message}\n`);
+    process.exitCode = 2;
+  }
 }
 
 function run(place, trusted) {
-  if (!place) throw new InputError('give the folder with the bundles: node tools/check.js FOLDER');
-  const files = readdirSync(place, { withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ name }) => ({ name, bytes: new Uint8Array(readFileSync(join(place, name))) }));
+  if (unknown) throw new InputError(`there is no option ${unknown}; --help names those there are`);
+  if (!place) throw new InputError('give the folder with the bundles; --help tells how');
+  const files = filesIn(place);
   const { facts, read } = marketIn(files);
   const results = [...checkMarket(facts, read)];
   const last = facts.headers.findLast((posted) => posted);
@@ -40,6 +55,19 @@ function run(place, trusted) {
   say(verdict, ends, Boolean(trusted));
   const { faults, unjudged } = verdict;
   return faults.length ? 1 : unjudged.size ? 2 : 0;
+}
+
+function filesIn(place) {
+  try {
+    return readdirSync(place, { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => ({ name, bytes: new Uint8Array(readFileSync(join(place, name))) }));
+  } catch ({ code }) {
+    const why = { ENOENT: 'there is no such folder', ENOTDIR: 'it is no folder' }[code];
+    throw new InputError(
+      `cannot read ${place}: ${why ?? code}; give the folder with genesis.bundle and the others`,
+    );
+  }
 }
 
 function hexOf(text) {
