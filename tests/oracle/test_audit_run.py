@@ -183,6 +183,7 @@ def test_every_word_of_the_chain_that_an_interval_is_judged_by_is_in_its_fingerp
     """A new field of a market must be put into one of these, or a stale file could hide a fault."""
     hashed = {"domain", "policy_hash", "shares_root", "genesis_hash", "public_key", "grids"}
     hashed |= {"orders_roots", "seeds", "draws", "headers", "collateral", "forced"}
+    hashed |= {"amendments", "policies"}
     judged_in_every_run = {"owners", "grid_hashes", "escrow", "code", "asked", "signers", "now"}
     about_the_audit = {"unreadable", "on_chain"}
     told = {field.name for field in fields(PublishedMarket)}

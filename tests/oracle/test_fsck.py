@@ -86,7 +86,9 @@ def test_a_changed_byte_anywhere_is_noticed_and_is_nobody_s_lie(
     assert code == 2
     assert told["faults"] == []
     assert "3" in told["unjudged"]  # type: ignore[operator]
-    assert line.startswith("clearwatt: error: fsck: interval ")
+    assert line.startswith("clearwatt: error: fsck: ")
+    assert "of 5 intervals cannot be judged, because " in line
+    assert "3" in line.partition("because ")[2]
 
 
 def test_nothing_leads_past_a_missing_bundle_but_what_is_after_it_is_judged(
@@ -123,7 +125,8 @@ def test_an_interval_on_a_grid_that_is_not_in_the_archive_is_not_judged(
     lie = with_header(truth, replace(truth.header, grid_version=2))
     archive.write(INTERVALS, lie.bundle)
     verdict = run_audit(offline_market(archive, lie.header_hash), archive)
-    assert verdict.unjudged == {INTERVALS: "its grid, version 2, is not in the bundles"}
+    reason = "its header names another grid than the genesis, and only the chain says whether it was in force"
+    assert verdict.unjudged == {INTERVALS: reason}
     assert verdict.faults == []
 
 
