@@ -244,9 +244,10 @@ class Chain:
         """An exception of web3 in words: the contract's own error if it is one that we know."""
         data = getattr(error, "data", None)
         text = str(error)
-        shown = re.search(r"b(['\"]).*\1", text, re.DOTALL)
-        if shown is not None:  # the embedded chain shows what was returned as Python would write it
-            data = bytes(ast.literal_eval(shown.group())).hex()
+        if not isinstance(data, str):
+            # the embedded chain shows what was returned as Python would write it
+            shown = re.search(r"(?<!\w)b(['\"]).*\1", text, re.DOTALL)
+            data = shown and bytes(ast.literal_eval(shown.group())).hex()
         name = self._errors.get(data.removeprefix("0x")[:8]) if isinstance(data, str) else None
         return name or " ".join(text.split())[:_LONGEST_REASON] or type(error).__name__
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from web3.contract import Contract
+from web3.exceptions import ContractCustomError
 
 from deploy import devnet
 from deploy.chain import PRIVATE_KEY_VARIABLE, Chain, ChainError, development_key
@@ -62,6 +63,12 @@ def test_a_refused_call_is_told_by_the_contract_s_own_error(chain: Chain) -> Non
     currency = token(chain)
     with pytest.raises(ChainError, match=r"transfer: .*ERC20InsufficientBalance"):
         chain.transact(currency.functions.transfer(development_key("a", 1).address, 1))
+
+
+def test_an_error_whose_data_look_like_python_bytes_is_still_told(chain: Chain) -> None:
+    data = "0xfeedbee5" + 31 * "00" + "5b"  # ends as a literal of bytes begins
+    error = ContractCustomError(data, data=data)
+    assert data in chain._reason(error)
 
 
 def test_events_can_be_read_back(chain: Chain) -> None:
