@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+from hexbytes import HexBytes
 from web3.logs import DISCARD
 
 from deploy.chain import Chain
@@ -14,6 +16,7 @@ from offchain.commitment.hashing import packed_rows
 from offchain.commitment.header import Header
 from offchain.keccak import keccak
 from offchain.market import Interval
+from offchain.units import Int64Array
 
 NOBODY: Final = "0x" + 40 * "0"
 """Whom an interval is reserved for after a void."""
@@ -53,6 +56,20 @@ class Operator:
 
     chain: Chain
     contracts: Deployment
+
+    def collateral(self, interval: int, participants: int) -> Int64Array:
+        """What everybody's deposit covers in an interval whose gate has passed; int64, micro."""
+        escrow = self.contracts.escrow
+        changed = bytes(HexBytes(escrow.events.CollateralChanged().topic))
+        covers = np.zeros(participants, dtype=np.int64)
+        for log in self.chain.logs(escrow.address):
+            if bytes(log["topics"][0]) != changed:
+                continue
+            index, first = (int.from_bytes(topic) for topic in log["topics"][1:])
+            # Of one participant they come in the order of the intervals they count from.
+            if index < participants and first <= interval:
+                covers[index] = int.from_bytes(log["data"])
+        return covers
 
     def commit_orders(self, interval: int, orders_root: bytes) -> int:
         """Fix the orders of an interval."""

@@ -34,12 +34,13 @@ from offchain.market import (
     genesis,
     register,
 )
+from offchain.metering.cover import affordable, rooms
 from offchain.metering.readings import ReadingTable
 from offchain.orders.signing import domain_separator, signed
 from offchain.orders.table import OrderTable, Quantities, orders_from_columns
 from offchain.policy import DEFAULT_POLICY
 from offchain.records import KIND_ORDER
-from offchain.units import WH_TICKS_PER_MICRO
+from offchain.units import WH_TICKS_PER_MICRO, Int64Array
 from oracle.bundles import BundleDirectory
 from oracle.chain import HashChain, Operator
 from oracle.lottery import Lottery, ServiceTally, compile_solver
@@ -296,6 +297,7 @@ class DemoRun:
         """Take the orders of an interval, clear it, post it and publish it."""
         self.begin(interval)
         orders, quantities = self.signed_orders(interval)
+        orders = self.accepted(interval, orders)
         committed = self.orders_to_commit(interval, orders)
         orders_root = PlainTree.of_table(KIND_ORDER, committed, len(self.scenario.bus)).root
         self.gas.orders.append(operator.commit_orders(interval, orders_root))
@@ -313,6 +315,15 @@ class DemoRun:
         self.intervals.append(done)
         self.state = done.state
         return done
+
+    def collateral(self, interval: int) -> Int64Array:
+        """What everybody's deposit covers in an interval."""
+        return Operator(self.chain, self.contracts).collateral(interval, len(self.scenario.bus))
+
+    def accepted(self, interval: int, orders: OrderTable) -> OrderTable:
+        """The orders that their owners can pay for, whatever the price turns out to be."""
+        room = rooms(self.state.market.state, self.collateral(interval))
+        return orders[affordable(POLICY, orders, room)]
 
     def begin(self, interval: int) -> None:
         """What happens before the orders of an interval are taken: here nothing."""
@@ -345,6 +356,7 @@ class DemoRun:
             self.secret("salt", interval),
             self.clearer,
             readings=self.readings(),
+            collateral=self.collateral(interval),
         )
 
     def readings(self) -> ReadingTable | None:

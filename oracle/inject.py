@@ -137,6 +137,12 @@ class LyingRun(DemoRun):
         self._orders.append(orders)
         return orders, quantities
 
+    def accepted(self, interval: int, orders: OrderTable) -> OrderTable:
+        """What can be paid for, and where the lie is to serve without cover, all."""
+        if self._fault is Rule.OVERDRAWN and self._lies(interval):
+            return orders
+        return super().accepted(interval, orders)
+
     def orders_to_commit(self, interval: int, orders: OrderTable) -> OrderTable:
         """What is committed to before the seed is known; the seed has no part in which orders."""
         if not self._lies(interval):

@@ -170,9 +170,8 @@ class OwnReader:
         Raises:
             UndisclosedError: When its line or state has not been published.
         """
-        owner, _, since, deposit, paid, announced, _ = self._account(index)
-        collateral = deposit - (announced if self.interval >= since else 0)
-        light = light_claim(self._claim(index, owner, collateral), index)
+        owner, _, _, deposit, paid, _, _ = self._account(index)
+        light = light_claim(self._claim(index, owner), index)
         header, line = light.header, own_line(light, index)
         header_hash = header.hash(self.domain.hash(), self.bundle.previous_hash)
         before, after = light.leaf(header.pre_state_root, index), own_state(light, index)
@@ -212,7 +211,10 @@ class OwnReader:
         )
         return owner, since, withdrawable, deposit, paid, announced, escaped
 
-    def _claim(self, index: int, owner: str, collateral: int) -> Claim:
+    def _collateral(self, index: int) -> int:
+        return int(self._escrow.functions.collateralAt(index, self.interval).call())
+
+    def _claim(self, index: int, owner: str) -> Claim:
         bundle = self.bundle
         before = self._genesis.state
         if self.interval > 1:
@@ -223,7 +225,7 @@ class OwnReader:
                 self.domain.chain_id, self.domain.ledger, self.domain.market_id
             ),
             owners={0: bytes.fromhex(reserve[0][2:]), index: bytes.fromhex(owner[2:])},
-            collateral={0: reserve[3], index: collateral},
+            collateral={who: self._collateral(who) for who in (0, index)},
             forced=(),
             domain_hash=self.domain.hash(),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -42,17 +41,14 @@ _LEDGER_EVENTS: Final = (
 _ESCROW_EVENTS: Final = (
     "Registered",
     "Deposited",
+    "CollateralChanged",
     "Claimed",
-    "WithdrawalAnnounced",
     "Withdrawn",
     "Escaped",
 )
 _FORCED_EVENTS: Final = ("Filed",)
 _REQUEST_EVENTS: Final = ("Asked", "Answered")
 _TERMS_EVENTS: Final = ("Amended", "PolicyPublished")
-
-_Place = tuple[int, int, int]
-"""Where an event stands: block, transaction, log."""
 
 
 def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
@@ -81,12 +77,12 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
         for name, arguments, log in events
         if name == _POSTED
     }
-    for name, arguments, log in events:
-        history.add(ledger, name, arguments, log, next(inputs) if name == _POSTED else None)
+    for name, arguments, _ in events:
+        history.add(ledger, name, arguments, next(inputs) if name == _POSTED else None)
     headers, unreadable = history.readable()
-    deposits = _Deposits(history.places)
-    for name, arguments, log in _events(chain, escrow, _ESCROW_EVENTS, block):
-        deposits.add(name, arguments, log)
+    deposits = _Deposits()
+    for name, arguments, _ in _events(chain, escrow, _ESCROW_EVENTS, block):
+        deposits.add(name, arguments)
     amendments, policies = _amendments(chain, contracts.at["MarketTerms"], block)
     versions = sorted(
         {terms.grid_version for terms in amendments}
@@ -247,10 +243,6 @@ def _posted(
     return PostedHeader(previous, header.packed(), sent[SENT_BYTES:], header_hash)
 
 
-def _place(log: LogReceipt) -> _Place:
-    return log["blockNumber"], log["transactionIndex"], log["logIndex"]
-
-
 @dataclass
 class _History:
     """The ledger's events, as they add up: what was voided is forgotten.
@@ -259,7 +251,6 @@ class _History:
         domain_hash: What the hashes of headers are bound to.
         opened: What the market opened with, which the ledger puts into every header that brings no other.
         headers: The headers that stand; None for those that cannot be read back.
-        places: Where each of them was posted.
         orders_roots: Root of the orders of each interval.
         seeds: Seed of each interval.
     """
@@ -267,7 +258,6 @@ class _History:
     domain_hash: bytes
     opened: Terms
     headers: list[PostedHeader | None] = field(default_factory=list)
-    places: list[_Place] = field(default_factory=list)
     orders_roots: dict[int, bytes] = field(default_factory=dict)
     seeds: dict[int, bytes] = field(default_factory=dict)
 
@@ -276,7 +266,6 @@ class _History:
         ledger: Contract,
         name: str,
         arguments: Mapping[str, Any],
-        log: LogReceipt,
         data: HexBytes | None,
     ) -> None:
         """Take up the next event; of a posted header with what its transaction sent to the ledger."""
@@ -288,11 +277,10 @@ class _History:
         elif name == "SeedReopened":
             self.seeds.pop(interval, None)
         elif name == "HeadersVoided":
-            del self.headers[interval - 1 :], self.places[interval - 1 :]
+            del self.headers[interval - 1 :]
         else:
             header_hash = bytes(arguments["headerHash"])
             self.headers.append(_posted(ledger, self.domain_hash, self.opened, header_hash, data))
-            self.places.append(_place(log))
 
     def readable(self) -> tuple[tuple[PostedHeader, ...], dict[int, str]]:
         """The headers up to the first that cannot be read back, and the intervals from there on with the reason."""
@@ -311,54 +299,38 @@ class _History:
 class _Deposits:
     """The escrow's events, as they add up to collateral and to its books.
 
-    An announced withdrawal counts against the deposit from the interval on that it is released for.
-
     Attributes:
-        places: Where each standing header was posted, from interval 1.
         owners: Owner of each registration number.
-        changes: What was deposited and taken back.
-        announced: Amount and first interval of each open announcement.
+        changes: How what a deposit covers has changed, as the escrow keeps it.
+        covered: What each deposit covers after the last change.
         accounts: What each registration number has there.
     """
 
-    places: list[_Place]
     owners: dict[int, bytes] = field(default_factory=dict)
     changes: list[CollateralChange] = field(default_factory=list)
-    announced: dict[int, tuple[int, int]] = field(default_factory=dict)
+    covered: dict[int, int] = field(default_factory=dict)
     accounts: dict[int, Account] = field(default_factory=dict)
 
-    def add(self, name: str, arguments: Mapping[str, Any], log: LogReceipt) -> None:
+    def add(self, name: str, arguments: Mapping[str, Any]) -> None:
         """Take up the next event."""
         index = int(arguments["index"])
-        now = bisect_left(self.places, _place(log)) + 1
         if name == "Registered":
             self.owners[index] = bytes.fromhex(arguments["owner"][2:])
             self.accounts[index] = Account()
             return
+        if name == "CollateralChanged":
+            micro = int(arguments["micro"])
+            by, self.covered[index] = micro - self.covered.get(index, 0), micro
+            if by:
+                self.changes.append(CollateralChange(int(arguments["from"]), index, by))
+            return
         account, amount = self.accounts[index], int(arguments["amount"])
         if name == "Deposited":
-            self._change(now, index, amount)
             account = replace(account, deposit=account.deposit + amount)
         elif name == "Claimed":
             account = replace(account, paid=account.paid + amount)
-        elif name == "WithdrawalAnnounced":
-            self._forget(now, index)
-            released = int(arguments["withdrawableFrom"])
-            self.announced[index] = (amount, released)
-            self._change(released, index, -amount)
         else:
-            self._forget(now, index)
-            self._change(now, index, -amount)
             left = name == "Escaped"
             deposit = 0 if left else account.deposit - amount
             account = replace(account, deposit=deposit, left=left)
         self.accounts[index] = account
-
-    def _forget(self, now: int, index: int) -> None:
-        """An announcement that is replaced or carried out counts no more."""
-        amount, released = self.announced.pop(index, (0, 0))
-        self._change(max(now, released), index, amount)
-
-    def _change(self, interval: int, index: int, micro: int) -> None:
-        if micro:
-            self.changes.append(CollateralChange(interval, index, micro))

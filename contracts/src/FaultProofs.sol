@@ -16,7 +16,8 @@ import {ISettlementEscrow} from "./interfaces/ISettlementEscrow.sol";
 /// @title FaultProofs
 /// @notice See IFaultProofs. Every way in which a posted interval can differ from the rules has one entry here.
 contract FaultProofs is AllocationFaults, TreeFaults, OrderFaults {
-    /// @notice The code of the proofs of IMeterFaults and IInputFaults, which are called here like all others.
+    /// @notice The code of the proofs of IMeterFaults, ICoverFaults and IInputFaults, which are called here like all
+    /// others.
     address public immutable annex;
 
     /// @notice Bind the proofs to a market, of which only the ledger must be deployed already.

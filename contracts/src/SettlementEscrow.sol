@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
 import {ISettlementEscrow} from "./interfaces/ISettlementEscrow.sol";
 import {Records} from "./libraries/Records.sol";
@@ -15,6 +16,7 @@ import {LeafEvidence} from "./types/Evidence.sol";
 /// @notice See ISettlementEscrow. Nothing here can stop a participant from being paid: there is no pause and no
 /// owner.
 contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
+    using Checkpoints for Checkpoints.Trace224;
     using SafeERC20 for IERC20;
 
     /// @dev The two slots of a participant, both written at registration. A claim needs only the first. `staked` is
@@ -46,6 +48,11 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     /* ------------------------------------------------ STORAGE ------------------------------------------------ */
 
     mapping(uint256 index => Slots slots) private _accounts;
+    /// @dev What each account covers, by first interval; empty where nothing has changed since the market opened.
+    mapping(uint256 index => Checkpoints.Trace224 history) private _collateral;
+
+    /// @dev The next gate of a market in which no header was ever posted.
+    uint32 private constant _FIRST_GATE = 3;
 
     /* ------------------------------------------------ CONSTRUCTOR -------------------------------------------- */
 
@@ -69,16 +76,16 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     /// @inheritdoc ISettlementEscrow
     function register(address owner, uint32 index, uint64 amount) external {
         if (msg.sender != registrar) revert Escrow_Unauthorised();
-        _register(owner, index, amount, ledger.head() + 1);
+        _register(owner, index, amount, ledger.nextGate());
         if (amount != 0) token.safeTransferFrom(msg.sender, address(this), amount);
     }
 
     /// @inheritdoc ISettlementEscrow
     function registerMany(address[] calldata owners, uint32 firstIndex, uint64 amount) external {
         if (msg.sender != registrar) revert Escrow_Unauthorised();
-        uint32 since = ledger.head() + 1;
+        uint32 gate = ledger.nextGate();
         for (uint32 i = 0; i < owners.length; ++i) {
-            _register(owners[i], firstIndex + i, amount, since);
+            _register(owners[i], firstIndex + i, amount, gate);
         }
         if (amount != 0) token.safeTransferFrom(msg.sender, address(this), owners.length * amount);
     }
@@ -136,8 +143,9 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
         // The reserve owes what it deposited to everybody, so it stays while the market runs.
         if (msg.sender != a.owner || index == 0) revert Escrow_Unauthorised();
         if (amount > a.deposit) revert Escrow_BeyondDeposit();
-        uint32 from = ledger.nextGate();
+        uint64 before = a.deposit;
         a.announced = amount;
+        uint32 from = _cover(index, before, before - amount);
         a.withdrawableFrom = from;
         emit WithdrawalAnnounced(index, amount, from);
     }
@@ -150,13 +158,16 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
         (uint32 index, bytes32 root) = _leaf(leaf);
         ledger.requireFinal(interval, headerHash, root);
         Slots storage a = _open(index);
+        if (msg.sender != a.owner) revert Escrow_Unauthorised();
         amount = a.announced;
         if (amount == 0 || interval < a.withdrawableFrom) revert Escrow_NotReleased();
         uint64 owed = _owed(a, leaf.record);
         if (amount > owed) amount = owed;
         if (amount > a.deposit) amount = a.deposit;
+        uint64 before = a.deposit;
         a.announced = 0;
-        a.deposit -= amount;
+        a.deposit = before - amount;
+        _cover(index, before, before - amount);
         emit Withdrawn(index, amount);
         token.safeTransfer(a.owner, amount);
     }
@@ -201,7 +212,15 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     /// @inheritdoc ISettlementEscrow
     function account(uint32 index) external view returns (Account memory) {
         Slots storage a = _accounts[index];
-        return Account(a.owner, a.since, a.withdrawableFrom, a.deposit, a.paid, a.announced, a.escaped);
+        uint64 deposit_ = a.escaped ? 0 : a.deposit;
+        return Account(a.owner, a.since, a.withdrawableFrom, deposit_, a.paid, a.announced, a.escaped);
+    }
+
+    /// @inheritdoc ISettlementEscrow
+    function collateralAt(uint32 index, uint32 interval) external view returns (uint64) {
+        Checkpoints.Trace224 storage history = _collateral[index];
+        if (history.length() == 0) return _accounts[index].deposit;
+        return uint64(history.upperLookup(interval));
     }
 
     /// @inheritdoc ISettlementEscrow
@@ -211,19 +230,26 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
 
     /* ------------------------------------------------ INTERNAL ----------------------------------------------- */
 
-    function _register(address owner, uint32 index, uint64 amount, uint32 since) private {
+    function _register(address owner, uint32 index, uint64 amount, uint32 gate) private {
         if (index >> (_pathLength / 32) != 0) revert Escrow_BeyondTrees(index);
         if (owner == address(0) || _accounts[index].owner != address(0)) revert Escrow_CannotRegister(index);
+        bool opening = gate == _FIRST_GATE;
+        uint32 since = opening ? 1 : ledger.head() + 1;
         uint64 deposited = amount + 1;
         _accounts[index] = Slots(owner, 0, false, amount >= outflowStake, amount, 0, since, 0, deposited);
         emit Registered(index, owner);
-        if (amount != 0) emit Deposited(index, amount);
+        if (amount == 0) return;
+        emit Deposited(index, amount);
+        if (opening) emit CollateralChanged(index, 0, amount);
+        else _cover(index, 0, amount);
     }
 
     function _deposit(uint32 index, uint64 amount) private {
         Slots storage a = _open(index);
-        a.deposit += amount;
+        uint64 before = a.deposit;
+        a.deposit = before + amount;
         a.deposited += amount;
+        _cover(index, before, before + amount - a.announced);
         if (a.deposited > outflowStake) a.staked = true;
         emit Deposited(index, amount);
         token.safeTransferFrom(msg.sender, address(this), amount);
@@ -249,10 +275,19 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
         }
     }
 
+    /// @dev Note what an account covers from the next gate on; if nothing was noted yet, its deposit before the change
+    /// is what it covered all along.
+    function _cover(uint32 index, uint64 before, uint64 micro) private returns (uint32 from) {
+        from = ledger.nextGate();
+        Checkpoints.Trace224 storage history = _collateral[index];
+        if (before != 0 && history.length() == 0) history.push(0, before);
+        history.push(from, micro);
+        emit CollateralChanged(index, from, micro);
+    }
+
     function _leave(Slots storage a, uint32 index, uint64 amount) private {
+        // The deposit stays written for collateralAt; who has left cannot act any more.
         a.escaped = true;
-        a.deposit = 0;
-        a.announced = 0;
         emit Escaped(index, amount);
         token.safeTransfer(a.owner, amount);
     }

@@ -177,6 +177,7 @@ contract EscrowTest is Market {
         passWindow();
         LeafEvidence memory leaf = stateEvidence(v.post, R);
         vm.expectRevert(ISettlementEscrow.Escrow_NotReleased.selector);
+        vm.prank(owner(R));
         escrow.withdraw(h.interval, h.headerHash, leaf);
         v = following(v);
         postInterval(v);
@@ -184,9 +185,13 @@ contract EscrowTest is Market {
         h = stateOf(postInterval(v).header);
         passWindow();
         leaf = stateEvidence(v.post, R);
+        vm.expectRevert(ISettlementEscrow.Escrow_Unauthorised.selector);
+        escrow.withdraw(h.interval, h.headerHash, leaf);
+        vm.prank(owner(R));
         assertEq(escrow.withdraw(h.interval, h.headerHash, leaf), 4);
         assertEq(escrow.account(uint32(R)).deposit, DEPOSIT - 4);
         vm.expectRevert(ISettlementEscrow.Escrow_NotReleased.selector);
+        vm.prank(owner(R));
         escrow.withdraw(h.interval, h.headerHash, leaf);
     }
 
@@ -200,7 +205,58 @@ contract EscrowTest is Market {
         v = following(v);
         Final memory h = stateOf(postInterval(v).header);
         passWindow();
-        assertEq(escrow.withdraw(h.interval, h.headerHash, stateEvidence(v.post, B)), DEPOSIT - v.post[B].debit);
+        LeafEvidence memory leaf = stateEvidence(v.post, B);
+        vm.prank(owner(B));
+        assertEq(escrow.withdraw(h.interval, h.headerHash, leaf), DEPOSIT - v.post[B].debit);
+    }
+
+    /* ------------------------------------------------ COLLATERAL --------------------------------------------- */
+
+    function _post(uint256 count) private {
+        for (; count != 0; --count) {
+            _last = _last.number == 0 ? example() : following(_last);
+            postInterval(_last);
+        }
+    }
+
+    Interval private _last;
+
+    function test_collateral_isKnownForEveryInterval() public {
+        uint32 a = uint32(A);
+        assertEq(escrow.collateralAt(a, 1), DEPOSIT);
+        token.mint(address(this), 50);
+        token.approve(address(escrow), 50);
+        escrow.deposit(a, 20);
+        vm.prank(owner(A));
+        escrow.announceWithdrawal(a, 7);
+        assertEq(escrow.collateralAt(a, 2), DEPOSIT);
+        assertEq(escrow.collateralAt(a, 3), DEPOSIT + 13);
+        _post(2);
+        escrow.deposit(a, 30);
+        vm.prank(owner(A));
+        escrow.announceWithdrawal(a, 0);
+        for (uint32 t = 0; t < 8; ++t) {
+            assertEq(escrow.collateralAt(a, t), t < 3 ? DEPOSIT : t < 5 ? DEPOSIT + 13 : DEPOSIT + 50);
+        }
+    }
+
+    function test_collateral_ofWhoComesLaterCountsFromTheNextGate() public {
+        _post(1);
+        token.mint(address(this), 9);
+        token.approve(address(escrow), 9);
+        escrow.register(owner(A), 7, 9);
+        assertEq(escrow.collateralAt(7, 3), 0);
+        assertEq(escrow.collateralAt(7, 4), 9);
+        assertEq(escrow.account(7).since, 2);
+    }
+
+    function test_collateral_ofThePastIsKnownOfWhoHasLeft() public {
+        _post(1);
+        vm.warp(block.timestamp + DEADLINE + 1);
+        ledger.freeze();
+        escrow.escape(lastHash, uint32(A), stateEvidence(_last.post, A));
+        assertEq(escrow.account(uint32(A)).deposit, 0);
+        assertEq(escrow.collateralAt(uint32(A), 1), DEPOSIT);
     }
 
     function test_announce_onlyByTheOwnerAndNotMoreThanThereIs() public {

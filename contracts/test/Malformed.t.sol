@@ -49,6 +49,7 @@ contract MalformedTest is Market {
         (Interval memory v, HeaderEvidence memory h) = _posted();
         AllocationEvidence memory line = allocationEvidence(v, A);
         LeafEvidence memory order = orderEvidence(v, A);
+        LeafEvidence memory pre = stateEvidence(v.pre, A);
         LeafEvidence memory state = stateEvidence(v.post, A);
         AllocationEvidence memory wrong = allocationEvidence(v, A);
         wrong.record = _short(line.record);
@@ -63,7 +64,7 @@ contract MalformedTest is Market {
         faults.orderSignature(h, order);
         state.record = _short(state.record);
         vm.expectRevert(_LENGTH);
-        faults.overdrawn(h, state);
+        covers().overdrawn(h, pre, state);
         vm.expectRevert(_LENGTH);
         IInputFaults(address(faults)).omitted(h, order.record, new bytes(65), orderEvidence(v, A));
         vm.expectRevert(_LENGTH);
@@ -95,17 +96,18 @@ contract MalformedTest is Market {
 
     function test_leavesAreHeldToTheirIndexAndTheTreesDepth() public {
         (Interval memory v, HeaderEvidence memory h) = _posted();
+        LeafEvidence memory pre = stateEvidence(v.pre, A);
         LeafEvidence memory state = stateEvidence(v.post, A);
         state.path = tail(state.path, 32);
         vm.expectRevert(_MALFORMED);
-        faults.overdrawn(h, state);
+        covers().overdrawn(h, pre, state);
         AllocationEvidence memory line = allocationEvidence(v, A);
         LeafEvidence memory other = orderEvidence(v, B);
         vm.expectRevert(_MALFORMED);
         faults.copied(h, line, other);
         state = stateEvidence(v.pre, A);
         vm.expectRevert(_NOT_COMMITTED);
-        faults.overdrawn(h, state);
+        covers().overdrawn(h, pre, state);
     }
 
     function test_policiesAreHeldToTheirHash() public {
@@ -407,6 +409,7 @@ contract MalformedTest is Market {
             state = stateOf(h);
         }
         passWindow();
+        vm.prank(owner(A));
         assertEq(escrow.withdraw(state.interval, state.headerHash, leaf), 5);
     }
 

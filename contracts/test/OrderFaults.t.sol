@@ -8,7 +8,7 @@ import {HeaderEvidence, LeafEvidence} from "../src/types/Evidence.sol";
 import {Build} from "./support/Build.sol";
 import {Market} from "./support/Market.sol";
 
-/// @dev Orders that must not be there, orders that must, and debts beyond deposits.
+/// @dev Orders that must not be there, orders that must, and debts beyond collateral.
 contract OrderFaultsTest is Market {
     bytes4 private constant _NOT_PROVEN = ICourt.Fault_NotProven.selector;
     bytes4 private constant _NOT_COMMITTED = ICourt.Fault_NotCommitted.selector;
@@ -30,7 +30,7 @@ contract OrderFaultsTest is Market {
             vm.expectRevert(_NOT_PROVEN);
             faults.orderSignature(h, o);
             vm.expectRevert(_NOT_PROVEN);
-            faults.overdrawn(h, post);
+            covers().overdrawn(h, pre, post);
         }
         vm.expectRevert(_NOT_PROVEN);
         faults.forcedCursor(h);
@@ -137,16 +137,17 @@ contract OrderFaultsTest is Market {
     function test_overdrawn_oneBeyondTheDeposit() public {
         Interval memory v = _indebted(DEPOSIT + 1);
         HeaderEvidence memory h = postInterval(v).header;
-        faults.overdrawn(h, stateEvidence(v.post, A));
+        covers().overdrawn(h, stateEvidence(v.pre, A), stateEvidence(v.post, A));
         _assertVoided(0);
     }
 
     function test_overdrawn_notByTheWholeDeposit() public {
         Interval memory v = _indebted(DEPOSIT);
         HeaderEvidence memory h = postInterval(v).header;
+        LeafEvidence memory pre = stateEvidence(v.pre, A);
         LeafEvidence memory post = stateEvidence(v.post, A);
         vm.expectRevert(_NOT_PROVEN);
-        faults.overdrawn(h, post);
+        covers().overdrawn(h, pre, post);
     }
 
     function test_overdrawn_aWithdrawalAnnouncedAfterTheGateChangesNothing() public {
@@ -154,9 +155,10 @@ contract OrderFaultsTest is Market {
         HeaderEvidence memory h = postInterval(v).header;
         vm.prank(owner(A));
         escrow.announceWithdrawal(uint32(A), DEPOSIT);
+        LeafEvidence memory pre = stateEvidence(v.pre, A);
         LeafEvidence memory post = stateEvidence(v.post, A);
         vm.expectRevert(_NOT_PROVEN);
-        faults.overdrawn(h, post);
+        covers().overdrawn(h, pre, post);
     }
 
     function test_overdrawn_whatIsAnnouncedBeforeTheGateIsNoCollateral() public {
@@ -168,7 +170,7 @@ contract OrderFaultsTest is Market {
         postInterval(w);
         Interval memory x = following(w);
         HeaderEvidence memory h = postInterval(x).header;
-        faults.overdrawn(h, stateEvidence(x.post, A));
+        covers().overdrawn(h, stateEvidence(x.pre, A), stateEvidence(x.post, A));
         _assertVoided(2);
     }
 
@@ -198,9 +200,10 @@ contract OrderFaultsTest is Market {
     function test_forced_ignored() public {
         Records.Order memory o = _forcedOrder();
         (HeaderEvidence memory h, Interval memory v) = _ignore(o);
-        faults.forcedIgnored(
-            h, 0, Build.order(o), orderEvidence(v, RESERVE), stateEvidence(v.pre, RESERVE), packedPolicy()
-        );
+        covers()
+            .forcedIgnored(
+                h, 0, Build.order(o), orderEvidence(v, RESERVE), stateEvidence(v.pre, RESERVE), packedPolicy()
+            );
         _assertVoided(2);
     }
 
@@ -214,9 +217,10 @@ contract OrderFaultsTest is Market {
         v = following(v);
         v.orders[RESERVE].index = NO_ORDER;
         HeaderEvidence memory h = postInterval(v).header;
-        faults.forcedIgnored(
-            h, 0, Build.order(o), orderEvidence(v, RESERVE), stateEvidence(v.pre, RESERVE), packedPolicy()
-        );
+        covers()
+            .forcedIgnored(
+                h, 0, Build.order(o), orderEvidence(v, RESERVE), stateEvidence(v.pre, RESERVE), packedPolicy()
+            );
         _assertVoided(2);
     }
 
@@ -256,7 +260,7 @@ contract OrderFaultsTest is Market {
         LeafEvidence memory pre = stateEvidence(v.pre, RESERVE);
         bytes memory filed = Build.order(o);
         vm.expectRevert(_NOT_PROVEN);
-        faults.forcedIgnored(h, 0, filed, order, pre, packedPolicy());
+        covers().forcedIgnored(h, 0, filed, order, pre, packedPolicy());
     }
 
     function _refused(Interval memory v, Records.Order memory o) private {
@@ -265,7 +269,7 @@ contract OrderFaultsTest is Market {
         LeafEvidence memory pre = stateEvidence(v.pre, RESERVE);
         bytes memory filed = Build.order(o);
         vm.expectRevert(_NOT_PROVEN);
-        faults.forcedIgnored(h, 0, filed, order, pre, packedPolicy());
+        covers().forcedIgnored(h, 0, filed, order, pre, packedPolicy());
         vm.expectRevert(_NOT_PROVEN);
         faults.forcedCursor(h);
     }
@@ -279,7 +283,7 @@ contract OrderFaultsTest is Market {
         LeafEvidence memory pre = stateEvidence(v.pre, RESERVE);
         bytes memory filed = Build.order(o);
         vm.expectRevert(_NOT_COMMITTED);
-        faults.forcedIgnored(h, 0, filed, order, pre, packedPolicy());
+        covers().forcedIgnored(h, 0, filed, order, pre, packedPolicy());
         vm.expectRevert(_NOT_PROVEN);
         faults.forcedCursor(h);
     }
@@ -304,7 +308,7 @@ contract OrderFaultsTest is Market {
         HeaderEvidence memory h = postInterval(v).header;
         vm.prank(OPERATOR);
         ledger.commitOrders(3, bytes32("fixed"));
-        faults.overdrawn(h, stateEvidence(v.post, A));
+        covers().overdrawn(h, stateEvidence(v.pre, A), stateEvidence(v.post, A));
         forced.file(Build.order(_forcedOrder()));
         assertEq(forced.dueAt(0), 4);
     }

@@ -65,11 +65,14 @@ contract ReceiptsTest is Market {
         _assertVoidedWithOrders();
     }
 
-    function test_omitted_anotherOrderOfTheSameNumber() public {
+    /// @dev Its owner signed both, and which of them was received nobody else can know.
+    function test_omitted_anotherOrderOfTheSameNumberIsTaken() public {
         Interval memory v = example();
         Records.Order memory o = _order(v.orders[A].seq, 7, key(A));
-        _prove(postInterval(v).header, v, o, _receipt(o, 1, _SIGNER));
-        _assertVoidedWithOrders();
+        HeaderEvidence memory h = postInterval(v).header;
+        bytes memory receipt = _receipt(o, 1, _SIGNER);
+        vm.expectRevert(ICourt.Fault_NotProven.selector);
+        _prove(h, v, o, receipt);
     }
 
     function test_omitted_anHonestHeaderStands() public {

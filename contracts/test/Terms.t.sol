@@ -7,6 +7,7 @@ import {IGridRegistry} from "../src/interfaces/IGridRegistry.sol";
 import {IMarketTerms} from "../src/interfaces/IMarketTerms.sol";
 import {Policies} from "../src/libraries/Policies.sol";
 import {Tightening} from "../src/libraries/Tightening.sol";
+import {LeafEvidence} from "../src/types/Evidence.sol";
 import {Build} from "./support/Build.sol";
 import {Market} from "./support/Market.sol";
 
@@ -298,7 +299,10 @@ contract TermsTest is Market {
         }
         _pass(WINDOW);
         assertTrue(vm.getBlockTimestamp() < due, "before the change can be adopted");
-        escrow.withdraw(last.number, ledger.hashHeader(p.header), stateEvidence(last.post, A));
+        bytes32 headerHash = ledger.hashHeader(p.header);
+        LeafEvidence memory leaf = stateEvidence(last.post, A);
+        vm.prank(owner(A));
+        escrow.withdraw(last.number, headerHash, leaf);
         assertEq(token.balanceOf(owner(A)), 1_000_000);
     }
 

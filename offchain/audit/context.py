@@ -21,7 +21,7 @@ class Inputs:
     Attributes:
         orders_root: 32 bytes; None if no orders were fixed.
         seed: 32 bytes; None if no seed was fixed.
-        collateral: int64[n], what everybody had deposited and not taken back, micro.
+        collateral: int64[n], what everybody's deposit covers in the interval, micro.
         forced: Orders filed on the chain that were due.
         public_key: Of the drand network that makes the seeds; empty where none does.
         draw: What the seed is said to be made of; None where no such network makes it.

@@ -85,11 +85,13 @@ class Findings:
         interval: The interval's number.
         compared: How many values were compared under each rule.
         faults: The faults by rule, in the order of discovery.
+        uncharged: How many lines were charged less than was due; without a chain nobody knows why.
     """
 
     interval: int
     compared: Counter[Rule] = field(default_factory=Counter)
     faults: dict[Rule, Fault] = field(default_factory=dict)
+    uncharged: int = 0
 
     def wrong(self, rule: Rule, where: str, expected: object, found: object) -> None:
         """Note a fault, unless the rule has one already."""
@@ -105,24 +107,18 @@ class Findings:
 
     def columns(self, rule: Rule, leaf: str, name: str, expected: Column, found: Column) -> bool:
         """Compare two columns of equal length; the row number is the leaf's number."""
-        row = self._first(rule, expected != found)
-        if row is not None:
-            self.wrong(rule, f"{name} of {leaf} {row}", _value(expected, row), _value(found, row))
-        return row is None
+        return self.holds(rule, leaf, name, expected == found, expected, found)
 
     def holds(
-        self, rule: Rule, leaf: str, name: str, good: NDArray[np.bool_], bound: str, found: Column
+        self, rule: Rule, leaf: str, name: str, good: Column, bound: str | Column, found: Column
     ) -> bool:
-        """Note the first row at which a condition does not hold, with the bound in words."""
-        row = self._first(rule, ~good)
-        if row is not None:
-            self.wrong(rule, f"{name} of {leaf} {row}", bound, _value(found, row))
-        return row is None
-
-    def _first(self, rule: Rule, bad: NDArray[np.bool_]) -> int | None:
-        """The first row that is bad, if any; all of them count as compared."""
-        self.compared[rule] += len(bad)
-        return int(bad.argmax()) if bad.any() else None
+        """Note the first row at which a condition does not hold, with the bound in words or as a column."""
+        self.compared[rule] += len(good)
+        if not good.all():
+            row = int(good.argmin())
+            expected = bound if isinstance(bound, str) else _value(bound, row)
+            self.wrong(rule, f"{name} of {leaf} {row}", expected, _value(found, row))
+        return bool(good.all())
 
 
 def _value(column: Column, row: int) -> object:

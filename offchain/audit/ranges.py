@@ -16,8 +16,7 @@ MAX_FEE = 2**40
 
 _ENDS = [f"{side}_{end}_ticks" for side in SIDES for end in ("pa", "pb")]
 _ENERGIES = [f"{side}_{name}" for side in SIDES for name in ("q_wh", "x_wh")]
-_PAYMENTS = ["energy_cost", "supply_pay", "pot_share", "shortfall"]
-_CORRECTIONS = ["subscription", "imbalance_debit", "imbalance_credit"]
+_MONEY = "energy_cost supply_pay pot_share shortfall subscription imbalance_debit imbalance_credit"
 
 
 def check_state(findings: Findings, policy: Policy, state: Table, when: str) -> bool:
@@ -48,7 +47,7 @@ def check_allocation(findings: Findings, allocation: Table, leaf: str = "allocat
     """Check quantities, prices and money of every allocation."""
     bounds = dict.fromkeys(_ENERGIES, MAX_ORDER_WH)
     bounds |= dict.fromkeys((*_ENDS, "key_ticks", "price_ticks"), MAX_TICKS - 1)
-    bounds |= dict.fromkeys((*_PAYMENTS, *_CORRECTIONS), MAX_MONEY)
+    bounds |= dict.fromkeys(_MONEY.split(), MAX_MONEY)
     return _all(findings, f"{leaf} of participant", allocation, bounds)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,10 @@ from offchain.grid.holarchy import Holarchy
 from offchain.policy import PRICE_CURVES, Policy
 from offchain.records import RESERVE
 from offchain.units import DRAW_FRACTION_BITS, PPB, WH_TICKS_PER_MICRO
+
+if TYPE_CHECKING:
+    from offchain.audit.context import Before, Inputs
+    from offchain.commitment.bundle import Bundle
 
 Ints = NDArray[np.int64]
 Table = NDArray[np.void]
@@ -143,39 +147,57 @@ def split(amount: int, weights: Sequence[int]) -> Ints:
 
 @dataclass(frozen=True)
 class Corrections:
-    """Fees of an interval and imbalance of an earlier one: three int64[n] columns of an allocation, micro."""
+    """Fees of an interval and imbalance of an earlier one: three int64[n] columns of an allocation, micro.
+
+    `uncharged` lines pay less than is due: no more is covered.
+    """
 
     subscription: Ints
     imbalance_debit: Ints
     imbalance_credit: Ints
     scale_ppb: int
+    uncharged: int
+
+
+def owed(state: Table) -> Ints:
+    """What everybody owes at most, if it was paid all that it was ever ahead by (mechanism, section 5); micro."""
+    return ints(state, "peak") - ints(state, "credit") + ints(state, "debit")
 
 
 def corrections(
-    policy: Policy, state: Table, measured: Table | None, readings: Table, money: Payments
+    policy: Policy, before: Before, bundle: Bundle, money: Payments, inputs: Inputs | None
 ) -> Corrections:
     """What is settled with the reserve (mechanism, section 5), participant by participant.
 
     Args:
-        policy: Of the interval whose readings are settled; what the reserve may spend is the same in all.
-        state: Before the interval.
-        measured: Allocations of the interval whose readings are settled; None where none are.
-        readings: What was measured, at most one row each.
+        policy: Of the interval; readings are settled by that of the interval in which they were taken.
+        before: Where the interval starts.
+        bundle: With the readings that are settled, and with what was charged.
         money: The other payments of the interval.
+        inputs: With what everybody's deposit covers. None without a chain: then what was charged is taken for what
+            could be, as far as it was due.
     """
+    state, by = before.state, before.measured_policy or policy
     fees = ints(state, "subscription")
     debts, dues = np.zeros_like(fees), np.zeros_like(fees)
-    if measured is not None:
-        debts, dues = _deviations(policy, state, measured, readings)
+    if before.measured is not None:
+        debts, dues = _deviations(by, state, before.measured, bundle.readings)
+    gained = money.supply_pay + money.pot_share - money.energy_cost - money.shortfall
+    if inputs is None:
+        fee, debt = (ints(bundle.allocation, n) for n in ("subscription", "imbalance_debit"))
+        left = fee + np.minimum(debts, debt)
+    else:
+        left = np.maximum(0, np.maximum(0, inputs.collateral - owed(state)) + gained)
+    charged = np.minimum(fees + debts, left)
+    uncharged = int((charged < fees + debts).sum())
+    fees = np.minimum(fees, left)
+    debts = charged - fees
     received, wanted = sum(fees.tolist()) + sum(debts.tolist()), sum(dues.tolist())
-    reserve = {name: int(state[name][RESERVE]) for name in ("credit", "debit", "peak")}
-    behind = reserve["peak"] - (reserve["credit"] - reserve["debit"])
-    other = money.supply_pay + money.pot_share - money.energy_cost - money.shortfall - fees
-    funds = max(0, policy.reserve_micro - behind + received + int(other[RESERVE]))
+    funds = max(0, policy.reserve_micro + received + int((gained - fees - owed(state))[RESERVE]))
     scale = PPB if wanted <= funds else funds * PPB // wanted
     paid = [amount * scale // PPB for amount in dues.tolist()]
     debts[RESERVE], paid[RESERVE] = sum(paid), received
-    return Corrections(fees, debts, np.array(paid, dtype=np.int64), scale)
+    return Corrections(fees, debts, np.array(paid, dtype=np.int64), scale, uncharged)
 
 
 def _deviations(

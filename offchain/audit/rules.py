@@ -18,7 +18,7 @@ from offchain.audit.context import Before, Context, Inputs
 from offchain.audit.findings import Findings, Rule
 from offchain.audit.rebuild import Corrections, Ints, Payments, Table, ints
 from offchain.clearing.certificate import Certificate, Ramps, brackets, check_network
-from offchain.commitment.allocation import BusTrees, UpperTree
+from offchain.commitment.allocation import BusTrees, UpperTree, bus_records
 from offchain.commitment.bundle import Bundle
 from offchain.commitment.hashing import record_salts
 from offchain.commitment.header import NO_READINGS_ROOT, bus_vector_hash
@@ -26,7 +26,8 @@ from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
 from offchain.grid.registered import Grid
 from offchain.metering.readings import unsigned_rows
-from offchain.records import BUS, ORDER, SIDES, SUMS, wire
+from offchain.records import ORDER, SIDES, wire
+from offchain.units import WH_TICKS_PER_MICRO
 
 ALLOCATION_RULES: Final[dict[str, Rule]] = {
     **dict.fromkeys(("interval", "bus", "slot"), Rule.MISPLACED),
@@ -35,9 +36,7 @@ ALLOCATION_RULES: Final[dict[str, Rule]] = {
     **dict.fromkeys(("flexible_pa_ticks", "flexible_pb_ticks", "key_ticks"), Rule.KEY),
     "price_ticks": Rule.PRICE,
     **dict.fromkeys(("energy_cost", "supply_pay"), Rule.PAYMENT),
-    "pot_share": Rule.POT,
-    "shortfall": Rule.SHORTFALL,
-    "subscription": Rule.SUBSCRIPTION,
+    **{"pot_share": Rule.POT, "shortfall": Rule.SHORTFALL, "subscription": Rule.SUBSCRIPTION},
     **dict.fromkeys(("imbalance_debit", "imbalance_credit"), Rule.IMBALANCE),
     "salt": Rule.RANGE,
 }
@@ -78,8 +77,8 @@ class IntervalRules:
         sold, shares = self._leaf("supply_x_wh"), ints(bundle.shares, "share_ppb")
         money = rebuild.payments(policy, self._at(prices), bids, used, sold, shares)
         self._check_readings()
-        measured, readings, by = before.measured, bundle.readings, before.measured_policy or policy
-        corrected = rebuild.corrections(by, before.state, measured, readings, money)
+        corrected = rebuild.corrections(policy, before, bundle, money, self.inputs)
+        findings.uncharged = corrected.uncharged
         expected, leaf = self._allocation(prices, money, corrected), "allocation of participant"
         for name, rule in ALLOCATION_RULES.items():
             findings.columns(rule, leaf, name, expected[name], bundle.allocation[name])
@@ -89,9 +88,8 @@ class IntervalRules:
         for name, rule in STATE_RULES.items():
             findings.columns(rule, leaf, name, expected[name], bundle.state[name])
         if self.inputs is not None:
-            peak, debit, credit = (ints(bundle.state, n) for n in ("peak", "debit", "credit"))
-            owed, bound = peak + debit - credit, "at most the deposit"
-            covered = owed <= self.inputs.collateral
+            owed, bound = rebuild.owed(bundle.state), "at most the collateral, or as before"
+            covered = owed <= np.maximum(self.inputs.collateral, rebuild.owed(before.state))
             findings.holds(Rule.OVERDRAWN, leaf, "peak + debit - credit", covered, bound, owed)
         self._check_plain_roots()
         certificate = self._check_network()
@@ -147,21 +145,23 @@ class IntervalRules:
             findings.wrong(Rule.SIGNATURE, where, owner, "another's or none")
 
     def _check_forced(self, inputs: Inputs) -> None:
-        """Every forced order that is due and admissible was taken, or a later one of the same participant."""
+        """Every forced order that is due, admissible and covered was taken, or one that is not older."""
         records = b"".join(forced.record for forced in inputs.forced)
         filed = np.frombuffer(records, dtype=wire(ORDER)).astype(ORDER)
         filed = filed[filed["index"] < len(self.before.state)]
         good = filed["bid_ticks"] <= self.context.policy.max_bid_ticks
         for _, holds, *_ in self._terms(filed):
             good = good & holds
-        taken = {int(row["index"]): row for row in self.bundle.orders}
+        room = (inputs.collateral - rebuild.owed(self.before.state))[filed["index"]]
+        demand = ints(filed, "essential_wh") + ints(filed, "flexible_wh")
+        worst = -(-self.context.policy.p_hi_ticks * demand // WH_TICKS_PER_MICRO)
+        good = good & (worst <= np.maximum(room, 0))
+        taken = dict(self.bundle.orders[["index", "seq"]].tolist())
         self.findings.compared[Rule.FORCED] += len(inputs.forced)
-        for order in filed[good]:
-            row = taken.get(int(order["index"]))
-            if row is None or (row["seq"] <= order["seq"] and row.tobytes() != order.tobytes()):
-                found = "no order" if row is None else f"an order of sequence number {row['seq']}"
-                where = f"the forced order of participant {order['index']}"
-                self.findings.wrong(Rule.FORCED, where, f"sequence number {order['seq']}", found)
+        for who, seq in filed[good][["index", "seq"]].tolist():
+            if taken.get(who, -1) < seq:
+                where, bound = f"the number of the order of participant {who}", f"at least {seq}"
+                self.findings.wrong(Rule.FORCED, where, bound, taken.get(who, "none"))
 
     # RECORDS
 
@@ -263,12 +263,9 @@ class IntervalRules:
             bus = self.context.contracts["bus"].astype(np.int32)
             low, high = brackets(Ramps(bus, supply, q, pa, np.maximum(pb, pa + 1)), price)
             x = self._leaf(f"{side}_x_wh")
-            self.findings.compared[Rule.BRACKET] += len(x)
-            outside = np.flatnonzero((x < low) | (x > high))
-            if outside.size:
-                who = int(outside[0])
-                where, bounds = f"{side}_x_wh of participant {who}", f"{low[who]} to {high[who]}"
-                self.findings.wrong(Rule.BRACKET, where, bounds, x[who])
+            inside = (low <= x) & (x <= high)
+            bounds = "{} to {}".format(*(ends[inside.argmin()] for ends in (low, high)))
+            self.findings.holds(Rule.BRACKET, "participant", f"{side}_x_wh", inside, bounds, x)
 
     # ROOTS AND TOTALS
 
@@ -289,13 +286,7 @@ class IntervalRules:
         bundle, findings = self.bundle, self.findings
         layout = self.context.layouts[bundle.header.grid_version]
         trees = BusTrees.of(layout, bundle.allocation, bundle.salt_key)
-        buses = np.zeros(len(prices), dtype=BUS)
-        buses["bus"], buses["depth"] = np.arange(len(prices)), layout.depth
-        buses["price_ticks"] = prices
-        buses["theta"], buses["pi"] = certificate.theta, certificate.pi
-        for column, name in enumerate(SUMS.names or ()):
-            buses[name] = trees.sums[:, column]
-        buses["root"] = trees.roots.view("V32").ravel()
+        buses = bus_records(trees, prices, certificate.theta, certificate.pi)
         upper = UpperTree.of(layout, buses)
         findings.equal(Rule.ROOT, "allocation_root", upper.root, bundle.header.allocation_root)
         for name, total in upper.sums.items():

@@ -17,17 +17,20 @@ class Judgement:
         compared: How many values were compared under each rule.
         faults: The rules broken, in the order of discovery.
         unjudged: Why it could not be judged; None where it was.
+        uncharged: How many lines were charged less than was due; without a chain nobody knows why.
     """
 
     interval: int
     compared: dict[Rule, int] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     unjudged: str | None = None
+    uncharged: int = 0
 
     @classmethod
     def of(cls, findings: Findings) -> Judgement:
         """The judgement that findings amount to."""
-        return cls(findings.interval, dict(findings.compared), tuple(findings.faults.values()))
+        faults, uncharged = tuple(findings.faults.values()), findings.uncharged
+        return cls(findings.interval, dict(findings.compared), faults, uncharged=uncharged)
 
 
 @dataclass
@@ -42,6 +45,7 @@ class Verdict:
         faults: Every rule broken, by interval.
         unjudged: Intervals that could not be judged, and why: their data are missing or are not what the chain names.
         assumed: What was taken on trust or not looked at, in words.
+        uncharged: How many lines were charged less than was due; without a chain nobody knows why.
     """
 
     first: int = 1
@@ -51,6 +55,7 @@ class Verdict:
     faults: list[Fault] = field(default_factory=list)
     unjudged: dict[int, str] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
+    uncharged: int = 0
 
     @property
     def checks(self) -> int:
@@ -78,5 +83,6 @@ class Verdict:
         """Take up what was found in the genesis or in the escrow."""
         self.compared.update(judgement.compared)
         self.faults.extend(judgement.faults)
+        self.uncharged += judgement.uncharged
         if judgement.unjudged is not None:
             self.unjudged.setdefault(judgement.interval, judgement.unjudged)

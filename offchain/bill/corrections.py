@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from offchain.bill.page import Line, energy, money, percent, price
 from offchain.errors import InputError
+from offchain.metering.cover import charged
 from offchain.metering.imbalance import Deviations, correct, deviations, imbalance
 from offchain.policy import Policy
 from offchain.pricing import excess_ticks, surplus_ticks
@@ -62,6 +63,12 @@ def correction_lines(
         caps = _column(before, "demand_cap_wh"), _column(before, "supply_cap_wh")
         deviation = deviations(measured, readings, *caps)
         debit, credit = imbalance(policy, measured, deviation)
+    # A bill has no escrow at hand: what was charged is taken for what the deposit covered.
+    due_fee, due_debit = int(fees[participant]), int(debit[participant])
+    left = _column(allocation, "subscription") + np.minimum(
+        debit, _column(allocation, "imbalance_debit")
+    )
+    fees, debit = charged(fees, debit, left)
     reserve, own = before[RESERVE], allocation[RESERVE]
     held = (int(reserve["credit"]), int(reserve["debit"]), int(reserve["peak"]))
     other = sum(int(own[name]) for name in ("supply_pay", "pot_share"))
@@ -81,7 +88,13 @@ def correction_lines(
         due, back = _words(policy, measured[participant], deviation, participant, read)
         if result.scale_ppb < PPB and paid:
             back += f" {percent(result.scale_ppb)} of it, which is what the reserve can pay."
-    fee_words = "The fee of your contract, to the community reserve." if fee else "No fee is due."
+    fee_words = (
+        "The fee of your contract, to the community reserve." if due_fee else "No fee is due."
+    )
+    if fee < due_fee:
+        fee_words += f" Of {money(due_fee)} no more was covered by your deposit."
+    if owed < due_debit:
+        due += f" Of {money(due_debit)} no more was covered by your deposit."
     return (
         Line("Subscription", -fee, fee_words),
         Line("Imbalance", -owed, due),

@@ -6,6 +6,7 @@ hashed together, level by level (docs/protocol.md, sections 2 and 3).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -30,7 +31,7 @@ from offchain.commitment.trees import depth_of, empty_hashes
 from offchain.errors import InputError
 from offchain.grid.holarchy import Holarchy
 from offchain.keccak.rows import keccak_rows
-from offchain.records import KIND_ALLOCATION, SUMS
+from offchain.records import BUS, KIND_ALLOCATION, SUMS
 
 IntpArray = npt.NDArray[np.intp]
 Uint64Array = npt.NDArray[np.uint64]
@@ -297,3 +298,24 @@ def leaf_sums(allocation: Table) -> Uint64Array:
 def sums_bytes(sums: Uint64Array) -> Bytes:
     """Sums as committed: eight big-endian u64 per row; uint8[n, 64]."""
     return words(sums.ravel(), "u8").reshape(len(sums), -1)
+
+
+def bus_records(
+    trees: BusTrees, price_ticks: npt.ArrayLike, theta: Sequence[int], pi: Sequence[int]
+) -> Table:
+    """The record of every bus, records.BUS[n], in bus order.
+
+    Args:
+        trees: over the participants of each bus.
+        price_ticks: n, of each bus.
+        theta: n, of the certificate.
+        pi: n, of the certificate.
+    """
+    n = len(trees.roots)
+    table = np.zeros(n, dtype=BUS)
+    table["bus"], table["depth"] = np.arange(n), trees.layout.depth
+    table["price_ticks"], table["theta"], table["pi"] = price_ticks, theta, pi
+    for at, name in enumerate(SUM_NAMES):
+        table[name] = trees.sums[:, at]
+    table["root"] = trees.roots.view("V32").ravel()
+    return table

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from offchain.commitment.allocation import SUM_NAMES, BusTrees, UpperTree
+from offchain.commitment.allocation import BusTrees, UpperTree, bus_records
 from offchain.commitment.bundle import write_body, write_bundle
 from offchain.commitment.hashing import Table, record_salts
 from offchain.commitment.header import (
@@ -22,7 +22,8 @@ from offchain.keccak import keccak
 from offchain.market.rules import Clears, Market, Outcome, apply_rules
 from offchain.metering.readings import ReadingTable
 from offchain.orders.table import OrderTable
-from offchain.records import BUS, KIND_ALLOCATION, KIND_ORDER, KIND_READING, KIND_STATE
+from offchain.records import KIND_ALLOCATION, KIND_ORDER, KIND_READING, KIND_STATE
+from offchain.units import Int64Array
 
 SALT_KEY_BYTES = 32
 
@@ -108,6 +109,7 @@ def clear_interval(
     *,
     readings: ReadingTable | None = None,
     forced_cursor: int | None = None,
+    collateral: Int64Array | None = None,
 ) -> Interval:
     """Clear, settle and commit one interval.
 
@@ -121,6 +123,8 @@ def clear_interval(
             checked; none if not given.
         forced_cursor: how many forced orders have been taken up by this interval; as before if
             not given.
+        collateral: int64[N], what everybody's deposit covers in it, micro; without limit if not
+            given.
 
     Raises:
         InputError: orders, seed, salt key or cursor are not admissible; nothing was changed.
@@ -133,7 +137,7 @@ def clear_interval(
             f"forced_cursor: {cursor} after {state.forced_cursor}; forced orders are taken up in "
             "the order of filing, so the cursor only rises"
         )
-    outcome = apply_rules(state.market, orders, seed, clearer, readings)
+    outcome = apply_rules(state.market, orders, seed, clearer, readings, collateral)
     return commit(replace(state, forced_cursor=cursor), outcome, orders, seed, salt_key)
 
 
@@ -152,9 +156,10 @@ def commit(
     orders_tree = PlainTree.of_table(KIND_ORDER, orders, n)
     readings_tree = PlainTree.of_table(KIND_READING, outcome.readings, n)
     bus_trees = BusTrees.of(market.shape.layout, allocation, salt_key)
-    buses = _buses(outcome, bus_trees)
+    sent = outcome.clearing.certificate
+    buses = bus_records(bus_trees, outcome.bus_price_ticks, sent.theta, sent.pi)
     upper_tree = UpperTree.of(market.shape.layout, buses)
-    certificate = outcome.clearing.certificate.packed()
+    certificate = sent.packed()
     body = write_body(
         interval=outcome.market.interval,
         grid_version=before.grid_version,
@@ -220,17 +225,3 @@ def commit(
         before=before,
         state=after,
     )
-
-
-def _buses(outcome: Outcome, trees: BusTrees) -> Table:
-    """The record of every bus, in bus order."""
-    n = len(trees.roots)
-    table = np.zeros(n, dtype=BUS)
-    table["bus"], table["depth"] = np.arange(n), trees.layout.depth
-    table["price_ticks"] = outcome.bus_price_ticks
-    certificate = outcome.clearing.certificate
-    table["theta"], table["pi"] = certificate.theta, certificate.pi
-    for at, name in enumerate(SUM_NAMES):
-        table[name] = trees.sums[:, at]
-    table["root"] = trees.roots.view("V32").ravel()
-    return table

@@ -18,6 +18,7 @@ from offchain.fairness.draw import draw
 from offchain.fairness.key import keys_ticks
 from offchain.fairness.state import next_deficits, next_memories
 from offchain.grid.model import Grid
+from offchain.metering.cover import charged, rooms
 from offchain.metering.imbalance import Corrections, correct, deviations, imbalance
 from offchain.metering.readings import ReadingTable, check_readings, no_readings
 from offchain.orders.table import (
@@ -158,6 +159,7 @@ def apply_rules(
     seed: bytes,
     clearer: Clears,
     readings: ReadingTable | None = None,
+    collateral: Int64Array | None = None,
 ) -> Outcome:
     """Clear, price and settle one interval.
 
@@ -169,6 +171,8 @@ def apply_rules(
         clearer: of the market's grid.
         readings: records.READING of ``market.measured_interval``, one row at most per participant,
             ascending; none if not given. Signatures are the caller's to check.
+        collateral: int64[N], what everybody has for the interval, micro; without limit if not
+            given. Which orders it covers is the caller's to see (``offchain.metering.cover``).
 
     Returns:
         Everything that follows; ``market`` itself is not changed.
@@ -220,7 +224,7 @@ def apply_rules(
         market.shares["share_ppb"].astype(np.int64),
         policy.p_hi_ticks,
     )
-    corrections = _corrections(market, state, readings, payments)
+    corrections = _corrections(market, state, readings, payments, collateral)
     allocation = _allocation(market, columns, x, key, price, payments, corrections)
     after = _next_state(
         before, state, policy.beta_ppb, quantities.flexible_wh, x[:, 1], payments, corrections
@@ -282,7 +286,11 @@ def per_bus(layout: Layout, column: Int64Array) -> Int64Array:
 
 
 def _corrections(
-    market: Market, state: dict[str, Int64Array], readings: ReadingTable, payments: Payments
+    market: Market,
+    state: dict[str, Int64Array],
+    readings: ReadingTable,
+    payments: Payments,
+    collateral: Int64Array | None,
 ) -> Corrections:
     """The fees of the interval, and the imbalance of the one whose readings it settles."""
     subscription, policy = state["subscription"], market.policy
@@ -292,6 +300,8 @@ def _corrections(
         measured, policy = market.past[0], market.past_policies[0]
         deviation = deviations(measured, readings, state["demand_cap_wh"], state["supply_cap_wh"])
         debit, credit = imbalance(policy, measured, deviation)
+    left = rooms(market.state, collateral) + payments.credit - payments.debit
+    subscription, debit = charged(subscription, debit, left)
     held = (int(state["credit"][RESERVE]), int(state["debit"][RESERVE]))
     reserve = (*held, int(state["peak"][RESERVE]))
     other = int(payments.credit[RESERVE]) - int(payments.debit[RESERVE])

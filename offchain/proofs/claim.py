@@ -158,7 +158,7 @@ class ChainFacts:
     Attributes:
         separator: EIP-712 domain separator of the market.
         owners: who acts for each registration number, 20 bytes.
-        collateral: what each registration number has deposited and not taken back, micro.
+        collateral: what the deposit of each registration number covers in the interval, micro.
         forced: orders filed on the chain, in the order of filing.
         domain_hash: what header hashes and seeds are bound to.
         public_key: of the drand network that makes the seeds; empty where none does.

@@ -22,6 +22,7 @@ from offchain.proofs.claim import (
 )
 from offchain.proofs.lines import Shown, ints, state_of
 from offchain.proofs.opening import opening
+from offchain.proofs.orders import owed
 from offchain.proofs.preimages import UndisclosedError
 from offchain.records import ALLOCATION, READING, RESERVE, STATE, wire
 from offchain.units import MAX_ORDER_WH, PPB
@@ -47,10 +48,17 @@ def _states(claim: Claim) -> Iterator[tuple[Line, LeafEvidence]]:
                 yield line, pre
 
 
+def _left(claim: Claim, line: Line, pre: LeafEvidence) -> int:
+    """What can be charged of a participant once its energy is paid; micro."""
+    a = ints(line.row)
+    room = max(0, claim.facts.collateral.get(line.index, 0) - owed(state_of(pre.record)))
+    return max(0, room + a["supply_pay"] + a["pot_share"] - a["energy_cost"] - a["shortfall"])
+
+
 def subscription(claim: Claim) -> Iterator[Shown]:
-    """A line's subscription is not that of the contract."""
+    """A line's subscription is not that of the contract, as far as it can be charged."""
     for line, pre in _states(claim):
-        fee = state_of(pre.record)["subscription"]
+        fee = min(state_of(pre.record)["subscription"], _left(claim, line, pre))
         yield (line.evidence, pre), int(line.row["subscription"]) != fee
 
 
@@ -98,6 +106,7 @@ def imbalance_lines(claim: Claim) -> Iterator[Shown]:
                 continue
             then = earlier[line.index]
             debit, credit = _due(past.policy, state_of(pre.record), then, reading)
+            debit = min(debit, max(0, _left(claim, line, pre) - int(line.row["subscription"])))
             credit = credit * claim.header.imbalance_scale_ppb // PPB
             wrong = (debit, credit) != (
                 int(line.row["imbalance_debit"]),

@@ -1,4 +1,4 @@
-"""Evidence about orders and collateral; the judges are those of OrderFaults.sol."""
+"""Evidence about orders and collateral; the judges are those of OrderFaults.sol and CoverFaults.sol."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from offchain.proofs.claim import Claim, LeafEvidence
 from offchain.proofs.lines import Shown, order_of, state_of
 from offchain.proofs.preimages import UndisclosedError
 from offchain.records import ORDER, STATE, wire
+from offchain.units import WH_TICKS_PER_MICRO
 
 
 def _orders(claim: Claim) -> Iterator[tuple[LeafEvidence, dict[str, int]]]:
@@ -57,7 +58,7 @@ def order_signature(claim: Claim) -> Iterator[Shown]:
 
 
 def forced_ignored(claim: Claim) -> Iterator[Shown]:
-    """A forced order that is due and admissible is not in the tree, nor a later one in its place."""
+    """A forced order that is due, admissible and covered is not in the tree, nor one that is not older."""
     header, policy = claim.header, claim.policy
     for number, filed in enumerate(claim.facts.forced):
         order = order_of(filed.record)
@@ -68,13 +69,20 @@ def forced_ignored(claim: Claim) -> Iterator[Shown]:
             pre = claim.leaf(header.pre_state_root, order["index"])
             if len(pre.record) not in (0, STATE.itemsize):
                 continue
-            due = bool(pre.record) and admissible(
-                order, state_of(pre.record), policy, header.interval
-            )
-            taken = False
-            if len(leaf.record) == ORDER.itemsize:
-                seq = order_of(leaf.record)["seq"]
-                taken = seq > order["seq"] or leaf.record == filed.record
+            due = False
+            if pre.record:
+                state = state_of(pre.record)
+                worst = -(
+                    -policy.p_hi_ticks
+                    * (order["essential_wh"] + order["flexible_wh"])
+                    // WH_TICKS_PER_MICRO
+                )
+                covered = worst <= max(
+                    0, claim.facts.collateral.get(order["index"], 0) - owed(state)
+                )
+                due = covered and admissible(order, state, policy, header.interval)
+            is_order = len(leaf.record) == ORDER.itemsize
+            taken = is_order and order_of(leaf.record)["seq"] >= order["seq"]
             arguments = (number, filed.record, leaf, pre, policy.packed())
             yield arguments, due and not taken
 
@@ -85,13 +93,23 @@ def forced_cursor(claim: Claim) -> Iterator[Shown]:
     yield (), claim.header.forced_cursor != due
 
 
+def owed(state: dict[str, int]) -> int:
+    """What a participant owes at most, if it was paid all that it was ever ahead by; micro."""
+    return state["peak"] + state["debit"] - state["credit"]
+
+
 def overdrawn(claim: Claim) -> Iterator[Shown]:
-    """A participant owes more than the deposit it had before the gate."""
-    for index, leaf in claim.leaves(claim.header.state_root).items():
+    """A participant owes more than its collateral for the interval, and more than before."""
+    header = claim.header
+    for index, leaf in claim.leaves(header.state_root).items():
         if len(leaf.record) != STATE.itemsize:
             continue
-        state = state_of(leaf.record)
-        if state["index"] != index:
+        after = state_of(leaf.record)
+        if after["index"] != index:
             continue
-        collateral = claim.facts.collateral.get(index, 0)
-        yield (leaf,), state["peak"] + state["debit"] > state["credit"] + collateral
+        with suppress(UndisclosedError):
+            pre = claim.leaf(header.pre_state_root, index)
+            if len(pre.record) == STATE.itemsize:
+                before = owed(state_of(pre.record))
+                collateral = claim.facts.collateral.get(index, 0)
+                yield (pre, leaf), owed(after) > max(collateral, before)

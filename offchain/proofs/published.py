@@ -102,7 +102,7 @@ def chain_facts(
 
 
 def collateral(market: PublishedMarket, interval: int) -> dict[int, int]:
-    """What everybody had deposited and not taken back, as it counts for an interval; micro."""
+    """What everybody's deposit covers in an interval; micro."""
     micro: dict[int, int] = {}
     for change in market.collateral:
         if change.interval <= interval:

@@ -70,6 +70,10 @@ def fsck(
     newer = bundles.newest() - len(market.headers)
     if newer:
         verdict.assumed.append(f"{newer} bundles are newer than the head and were not looked at")
+    if verdict.uncharged:
+        verdict.assumed.append(
+            f"that no deposit covered more, where less than was due was charged: on {verdict.uncharged} lines"
+        )
     verdict.assumed.extend(NEEDS_CHAIN)
     if json_wanted:
         click.echo(json.dumps(verdict_json(verdict), indent=1))

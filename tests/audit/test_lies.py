@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 
 from offchain.audit.findings import Fault, Rule
-from offchain.audit.published import CollateralChange, ForcedOrder
+from offchain.audit.published import CollateralChange, ForcedOrder, PublishedMarket
 from offchain.clearing.certificate import Certificate
+from offchain.clearing.program import Clearer
 from offchain.commitment.hashing import packed_rows
-from offchain.market import Interval, MarketState
+from offchain.market import Interval, MarketState, clear_interval
 from offchain.market.interval import commit
 from offchain.market.rules import Outcome, Table
 from offchain.metering.readings import signed_readings
 from offchain.orders.table import OrderTable
+from offchain.records import ORDER, wire
 from tests.audit.honest import (
     DEPOSIT_MICRO,
     METER_KEY,
+    POLICY,
     Honest,
     honest_market,
     posted,
@@ -354,21 +357,89 @@ def test_a_fault_reads_as_a_sentence(honest: Honest) -> None:
     )
 
 
-def test_owing_more_than_was_deposited_is_named(honest: Honest) -> None:
-    state = honest.intervals[-1].state.market.state
-    owed = int(state["debit"][CONSUMER]) - int(state["credit"][CONSUMER])
-    assert owed > 0
-    rows = range(len(state))
+def with_deposit(honest: Honest, micro: int) -> PublishedMarket:
+    """The market where the consumer's deposit covers so much in the last interval."""
+    change = CollateralChange(SHORT, CONSUMER, micro - DEPOSIT_MICRO)
+    return replace(honest.published, collateral=(*honest.published.collateral, change))
+
+
+def owed_by(table: np.ndarray) -> int:
+    """What the consumer owes by a table of states."""
+    return sum(by * int(table[name][CONSUMER]) for name, by in OWED.items())
+
+
+OWED = {"peak": 1, "debit": 1, "credit": -1}
+
+
+def test_being_served_beyond_the_collateral_is_named(honest: Honest) -> None:
+    owed = owed_by(honest.intervals[-1].state.market.state)
+    assert owed > owed_by(honest.intervals[-2].state.market.state)
     for deposit, kept in ((owed, True), (owed - 1, False)):
-        published = replace(
-            honest.published,
-            collateral=(
-                *(CollateralChange(1, i, DEPOSIT_MICRO) for i in rows if i != CONSUMER),
-                CollateralChange(SHORT, CONSUMER, deposit),
-            ),
-        )
-        faults = [f for f in honest.verdict(published=published).faults if f.interval == SHORT]
-        assert [f.rule for f in faults] == ([] if kept else [Rule.OVERDRAWN])
+        faults = honest.verdict(published=with_deposit(honest, deposit)).faults
+        assert (Rule.OVERDRAWN in {f.rule for f in faults}) is not kept
+        assert not kept or faults == []
+
+
+def test_nobody_is_charged_beyond_the_collateral_and_the_reserve_does_without(
+    honest: Honest,
+) -> None:
+    """The consumer's deposit covers its energy and a part of what it owes besides."""
+    truth = honest.intervals[-1]
+    line = truth.allocation[CONSUMER]
+    fee = int(line["subscription"])
+    assert fee > 1
+    before = owed_by(truth.before.market.state)
+    spent = int(line["energy_cost"]) + int(line["shortfall"]) - int(line["pot_share"])
+    deposit = before + spent + fee - 1
+    covers = np.full(len(truth.allocation), DEPOSIT_MICRO)
+    covers[CONSUMER] = deposit
+    told = clear_interval(
+        truth.before,
+        truth.orders,
+        truth.header.seed,
+        salt_of(SHORT),
+        Clearer(truth.before.market.grid),
+        readings=truth.outcome.readings,
+        collateral=covers,
+    )
+    charged = told.allocation[CONSUMER]
+    assert (int(charged["subscription"]), int(charged["imbalance_debit"])) == (fee - 1, 0)
+    published = replace(
+        with_deposit(honest, deposit), headers=(*honest.published.headers[:-1], posted(told))
+    )
+    verdict = honest.verdict({**honest.bundles, SHORT: told.bundle}, published)
+    assert verdict.faults == []
+    assert verdict.uncharged == 1
+    offline = replace(published, on_chain=False)
+    blind = honest.verdict({**honest.bundles, SHORT: told.bundle}, offline)
+    assert (blind.faults, blind.uncharged) == ([], 1)
+    undercharged = replace(published, collateral=honest.published.collateral)
+    verdict = honest.verdict({**honest.bundles, SHORT: told.bundle}, undercharged)
+    assert Rule.SUBSCRIPTION in {f.rule for f in verdict.faults}
+
+
+def test_who_takes_its_deposit_back_and_orders_no_more_makes_nobody_a_liar(honest: Honest) -> None:
+    """It owes something, announces all of its deposit and is served nothing: its debt stays as it was."""
+    truth = honest.intervals[-1]
+    assert owed_by(truth.before.market.state) > 0
+    covers = np.full(len(truth.allocation), DEPOSIT_MICRO)
+    covers[CONSUMER] = 0
+    told = clear_interval(
+        truth.before,
+        truth.orders[truth.orders["index"] != CONSUMER],
+        truth.header.seed,
+        salt_of(SHORT),
+        Clearer(truth.before.market.grid),
+        readings=truth.outcome.readings,
+        collateral=covers,
+    )
+    assert int(told.allocation["subscription"][CONSUMER]) == 0
+    published = replace(
+        with_deposit(honest, 0),
+        headers=(*honest.published.headers[:-1], posted(told)),
+        orders_roots={**honest.published.orders_roots, SHORT: told.header.orders_root},
+    )
+    assert honest.verdict({**honest.bundles, SHORT: told.bundle}, published).faults == []
 
 
 def forced_order(honest: Honest, interval: Interval, **fields: int) -> bytes:
@@ -385,7 +456,7 @@ def forced_order(honest: Honest, interval: Interval, **fields: int) -> bytes:
         ({}, False),
         ({"seq": SHORT - 1, "flexible_wh": 1}, False),
         ({"seq": SHORT + 1}, True),
-        ({"flexible_wh": 1}, True),
+        ({"flexible_wh": 1}, False),
         ({"seq": SHORT + 1, "valid_to": SHORT - 1}, False),
         ({"seq": SHORT + 1, "flexible_wh": 2**29}, False),
     ],
@@ -409,6 +480,23 @@ def test_a_forced_order_is_taken_or_named(
     )
     verdict = honest.verdict({**honest.bundles, SHORT: lie.bundle}, published)
     assert [f.rule for f in verdict.faults] == ([Rule.FORCED] if ignored else [])
+
+
+def test_a_forced_order_that_its_owner_cannot_pay_for_need_not_be_taken(honest: Honest) -> None:
+    truth = honest.intervals[-1]
+    filed = ForcedOrder(SHORT, forced_order(honest, truth, seq=SHORT + 1))
+    row = np.frombuffer(filed.record, dtype=wire(ORDER))[0]
+    worst = -(-POLICY.p_hi_ticks * (int(row["essential_wh"]) + int(row["flexible_wh"])) // 1000)
+    lie = with_header(truth, replace(truth.header, forced_cursor=1))
+    room = owed_by(truth.before.market.state) + worst
+    for deposit, due in ((room, True), (room - 1, False)):
+        published = replace(
+            with_deposit(honest, deposit),
+            headers=(*honest.published.headers[:-1], posted(lie)),
+            forced=(filed,),
+        )
+        verdict = honest.verdict({**honest.bundles, SHORT: lie.bundle}, published)
+        assert (Rule.FORCED in {f.rule for f in verdict.faults}) is due
 
 
 def test_forced_orders_that_are_due_are_counted(honest: Honest) -> None:

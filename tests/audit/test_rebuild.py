@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from offchain.audit.context import Before, Inputs
 from offchain.audit.rebuild import (
     Payments,
     bus_prices,
@@ -19,10 +22,12 @@ from offchain.audit.rebuild import (
     ramp_ends,
     split,
 )
+from offchain.commitment.bundle import Bundle
 from offchain.fairness.draw import draw
 from offchain.fairness.key import key_ticks
 from offchain.fairness.state import next_deficit, next_memory
 from offchain.grid.holarchy import Holarchy, Layer
+from offchain.metering.cover import charged, rooms
 from offchain.metering.imbalance import correct, deviations, imbalance
 from offchain.metering.readings import readings_from_columns
 from offchain.policy import DEFAULT_POLICY, PRICE_CURVES, Policy
@@ -144,10 +149,17 @@ def test_what_is_shared_goes_to_the_largest_remainders(
     assert split(amount, weights).tolist() == parts
 
 
-@given(st.integers(0, 2**32), st.integers(2, 9), st.booleans(), st.integers(0, 10**6))
+@given(
+    st.integers(0, 2**32),
+    st.integers(2, 9),
+    st.booleans(),
+    st.integers(0, 10**6),
+    st.sampled_from([None, 1_000, 10**6]),
+)
 def test_what_is_settled_with_the_reserve_is_the_market_s(
-    seed: int, n: int, metered: bool, reserve_micro: int
+    seed: int, n: int, metered: bool, reserve_micro: int, most: int | None
 ) -> None:
+    """With deposits too small for what is due, too, and without a chain, where what was charged is believed."""
     rng = np.random.default_rng(seed)
     policy = replace(
         DEFAULT_POLICY, meter_lag=1, meter_operator=b"\1" * 20, reserve_micro=reserve_micro
@@ -166,16 +178,41 @@ def test_what_is_settled_with_the_reserve_is_the_market_s(
     readings = readings_from_columns(index, 1, *rng.integers(0, 6000, (2, len(index))))
     cost, pay, pot, short = rng.integers(0, 1000, (4, n))
     money = Payments(cost, pay, pot, short, 0, 0)
-    found = corrections(policy, state, measured if metered else None, readings, money)
+    covers = None if most is None else rng.integers(0, most, n)
 
-    fees = ints(state, "subscription")
+    fees = due_fees = ints(state, "subscription")
     debit = credit = np.zeros(n, dtype=np.int64)
     if metered:
         caps = ints(state, "demand_cap_wh"), ints(state, "supply_cap_wh")
         debit, credit = imbalance(policy, measured, deviations(measured, readings, *caps))
     held = (int(state["credit"][0]), int(state["debit"][0]), int(state["peak"][0]))
     own = money.supply_pay + money.pot_share - money.energy_cost - money.shortfall
+    due = due_fees + debit
+    fees, debit = charged(fees, debit, rooms(state, covers) + own)
     theirs = correct(policy, fees, debit, credit, held, int(own[0]))
-    assert found.scale_ppb == theirs.scale_ppb
-    for name in ("subscription", "imbalance_debit", "imbalance_credit"):
-        assert getattr(found, name).tolist() == getattr(theirs, name).tolist()
+
+    told = np.zeros(n, dtype=ALLOCATION)
+    told["subscription"], told["imbalance_debit"] = fees, theirs.imbalance_debit
+    bundle = cast(Bundle, SimpleNamespace(readings=readings, allocation=told))
+    before = Before(b"", state, measured if metered else None)
+    with_chain = [] if covers is None else [Inputs(None, None, covers, ())]
+    for inputs in (None, *with_chain):
+        found = corrections(policy, before, bundle, money, inputs)
+        assert found.scale_ppb == theirs.scale_ppb
+        for name in ("subscription", "imbalance_debit", "imbalance_credit"):
+            assert getattr(found, name).tolist() == getattr(theirs, name).tolist()
+        assert found.uncharged == int((fees + debit < due).sum())
+
+
+def test_without_a_chain_less_than_is_due_is_believed_and_never_more() -> None:
+    state, told = np.zeros(3, dtype=STATE), np.zeros(3, dtype=ALLOCATION)
+    state["subscription"] = [0, 100, 100]
+    told["subscription"] = [0, 101, 99]
+    none = np.zeros(3, dtype=np.int64)
+    money = Payments(none, none, none, none, 0, 0)
+    readings = readings_from_columns([], 1, [], [])
+    bundle = cast(Bundle, SimpleNamespace(readings=readings, allocation=told))
+    found = corrections(DEFAULT_POLICY, Before(b"", state), bundle, money, None)
+    assert found.subscription.tolist() == [0, 100, 99]
+    assert found.imbalance_credit.tolist() == [199, 0, 0], "the reserve's is what was charged"
+    assert found.uncharged == 1

@@ -14,7 +14,7 @@ from web3.contract.contract import ContractFunction
 from web3.types import LogReceipt
 
 from deploy import devnet
-from deploy.chain import Chain
+from deploy.chain import Chain, ChainError
 from deploy.contracts import artifact
 from offchain.audit.findings import Rule
 from offchain.audit.genesis import audit_genesis
@@ -55,7 +55,7 @@ class Open:
 @pytest.fixture
 def market(tmp_path: Path) -> Iterator[Open]:
     """A small market before its first interval."""
-    scenario = draw_scenario(ScenarioConfig(participants=12, intervals=3, seed=5))
+    scenario = draw_scenario(ScenarioConfig(participants=12, intervals=6, seed=5))
     with devnet.embedded() as chain:
         run = DemoRun(scenario, chain, BundleDirectory.create(tmp_path / "out"), Reporter())
         run.open()
@@ -67,13 +67,11 @@ def test_everybody_is_registered_with_a_deposit_before_the_first_interval(market
     assert [read.owners[i].hex() for i in range(13)] == [
         account.address[2:].lower() for account in market.run.accounts
     ]
-    assert {(c.interval, c.index) for c in read.collateral} == {(1, i) for i in range(13)}
+    assert {(c.interval, c.index) for c in read.collateral} == {(0, i) for i in range(13)}
     assert all(c.micro > 0 for c in read.collateral)
 
 
-def test_a_deposit_counts_from_the_next_header_on_and_an_announcement_from_its_release_on(
-    market: Open,
-) -> None:
+def test_deposits_and_announcements_count_from_the_next_gate_on(market: Open) -> None:
     chain, contracts = market.chain, market.run.contracts
     before = market.read().collateral
     market.run.clear(market.operator, 1)
@@ -86,13 +84,71 @@ def test_a_deposit_counts_from_the_next_header_on_and_an_announcement_from_its_r
     chain.transact(announce(CONSUMER, 3), someone)
     assert market.read().collateral == (
         *before,
-        CollateralChange(2, CONSUMER, 7),
+        CollateralChange(4, CONSUMER, 7),
         CollateralChange(4, CONSUMER, -3),
     )
     chain.transact(announce(CONSUMER, 5), someone)
     changes = market.read().collateral[len(before) :]
     from_four = sum(c.micro for c in changes if c.interval <= 4)
     assert from_four == 7 - 5, "a new announcement replaces the old"
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_audit_knows_what_covered_an_interval_as_the_escrow_does(
+    market: Open, seed: int
+) -> None:
+    """After random deposits, announcements and withdrawals between intervals, for every interval and all three."""
+    rng = np.random.default_rng(seed)
+    chain, run = market.chain, market.run
+    escrow, token, ledger = (run.contracts.escrow, run.contracts.token, run.contracts.ledger)
+    chain.transact(token.functions.mint(chain.payer, 10**12))
+    chain.transact(token.functions.approve(escrow.address, 10**12))
+    window = int(ledger.functions.windowSeconds().call())
+    n, whole = len(run.accounts), 0
+    for who in (1, CONSUMER, NEIGHBOUR):
+        chain.transfer(run.accounts[who].address, 2 * ETHER)
+    for interval in range(1, len(run.scenario.scarce) + 1):
+        for _ in range(8):
+            who = int(rng.choice([1, CONSUMER, NEIGHBOUR]))
+            _, _, _, deposit, _, announced, _ = escrow.functions.account(who).call()
+            if rng.random() < 0.4:
+                chain.transact(escrow.functions.deposit(who, int(rng.integers(0, 10**6))))
+            elif not announced or rng.random() < 0.1:
+                part = int(rng.integers(0, deposit // 100))
+                chain.transact(escrow.functions.announceWithdrawal(who, part), run.accounts[who])
+            elif run.intervals:
+                whole += _withdraw(market, who)
+        run.clear(market.operator, interval)
+        if interval >= 3:
+            chain.wait_until(chain.now() + window)
+    for who in (1, CONSUMER, NEIGHBOUR):
+        whole += _withdraw(market, who)
+    assert whole, "somebody took something back"
+    read = market.read()
+    for interval in range(len(run.intervals) + 6):
+        found = np.zeros(n, dtype=np.int64)
+        for change in read.collateral:
+            found[change.index] += change.micro if change.interval <= interval else 0
+        kept = [int(escrow.functions.collateralAt(i, interval).call()) for i in range(n)]
+        assert found.tolist() == kept
+        assert market.operator.collateral(interval, n).tolist() == kept
+
+
+def _withdraw(market: Open, who: int) -> int:
+    """Take back what was announced and is released, if anything; returns the money."""
+    chain, run = market.chain, market.run
+    escrow, final = run.contracts.escrow, int(run.contracts.ledger.functions.finalHead().call())
+    _, _, released, had, _, announced, _ = escrow.functions.account(who).call()
+    if not announced or final < max(1, released):
+        return 0
+    done = run.intervals[final - 1]
+    record = packed_rows(done.state.market.state[who : who + 1]).tobytes()
+    leaf = (record, done.state.state_tree.path(who))
+    withdraw = escrow.functions.withdraw(final, done.header_hash, leaf)
+    with pytest.raises(ChainError, match="Escrow_Unauthorised"):
+        chain.transact(withdraw)
+    chain.transact(withdraw, run.accounts[who])
+    return int(had) - int(escrow.functions.account(who).call()[3])
 
 
 def test_headers_and_inputs_are_those_that_were_posted(market: Open) -> None:

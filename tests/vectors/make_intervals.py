@@ -364,6 +364,39 @@ def _chain(honest: Told, truth: Interval) -> Iterator[Told]:
     filed["valid_to"] = LAST - 1
     spent = packed_rows(sign(truth.before, filed)).tobytes()
     yield replace(counted, label="forced: not valid, so passed over", forced=spent)
+    yield replace(counted, label="forced: not covered, so passed over", forced=later, deposit=0)
+    yield from _covered(honest, truth)
+
+
+def _covered(honest: Told, truth: Interval) -> Iterator[Told]:
+    """A deposit that covers all but a half of somebody's fee, or of what it owes for its imbalance."""
+    state, line = truth.before.market.state, truth.allocation
+    owed, due = (np.zeros(len(state), dtype=np.int64) for _ in range(2))
+    for table, into, names in (
+        (state, owed, {"peak": 1, "debit": 1, "credit": -1}),
+        (line, owed, {"energy_cost": 1, "shortfall": 1, "supply_pay": -1, "pot_share": -1}),
+        (line, due, {"imbalance_debit": 1}),
+    ):
+        for name, sign_ in names.items():
+            np.add(into, sign_ * table[name].astype(np.int64), out=into)
+    owed[RESERVE] = 0
+    indebted = int(np.argmax(owed * (due > 0)))
+    for label, deposit in (
+        ("the fee", int(owed.max()) + FEE_MICRO // 2),
+        ("the imbalance", int(owed[indebted]) + FEE_MICRO + int(due[indebted]) // 2),
+    ):
+        told = clear_interval(
+            truth.before,
+            truth.orders,
+            truth.header.seed,
+            salt_of(LAST),
+            Clearer(truth.before.market.grid),
+            readings=truth.outcome.readings,
+            collateral=np.full(len(state), deposit),
+        )
+        yield replace(Told.of(f"covered: {label} in part", told), deposit=deposit)
+        yield replace(honest, label=f"covered: {label} in part, and all charged", deposit=deposit)
+        yield Told.of(f"covered: {label} in part, though the deposit covers all", told)
 
 
 def _unreadable(honest: Told) -> Iterator[Told]:

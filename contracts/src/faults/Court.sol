@@ -85,6 +85,13 @@ abstract contract Court is ICourt {
         _void(header, proven, true, _reservedBy(msg.sender));
     }
 
+    /// @notice What a participant's deposit covers in an interval, in micro.
+    /// @param index The participant.
+    /// @param interval The interval.
+    function _collateral(uint256 index, uint256 interval) internal view returns (uint256) {
+        return escrow.collateralAt(uint32(index), uint32(interval));
+    }
+
     /// @notice The sender, if it has reserved this very call in an earlier block; otherwise address 0.
     /// @param sender The sender.
     function _reservedBy(address sender) internal view returns (address) {

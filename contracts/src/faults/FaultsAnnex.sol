@@ -8,13 +8,14 @@ import {INetworkVerifier} from "../interfaces/INetworkVerifier.sol";
 import {IOracleBond} from "../interfaces/IOracleBond.sol";
 import {ISettlementEscrow} from "../interfaces/ISettlementEscrow.sol";
 import {Court} from "./Court.sol";
+import {CoverFaults} from "./CoverFaults.sol";
 import {InputFaults} from "./InputFaults.sol";
 import {MeterFaults} from "./MeterFaults.sol";
 
 /// @title FaultsAnnex
 /// @notice The code of proofs that FaultProofs is too large to hold. It runs on behalf of FaultProofs; called directly
 /// it can do nothing.
-contract FaultsAnnex is MeterFaults, InputFaults {
+contract FaultsAnnex is MeterFaults, CoverFaults, InputFaults {
     /// @notice Bind the proofs to a market.
     /// @param ledger_ The ledger.
     /// @param bond_ The bond.

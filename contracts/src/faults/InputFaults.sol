@@ -67,8 +67,7 @@ abstract contract InputFaults is Court, IInputFaults {
         Committed.leaf(h.ordersRoot(), _treeDepth, Records.KIND_ORDER, o.index, order);
         bool taken = false;
         if (order.record.length != 0) {
-            uint256 seq = Records.order(order.record).seq;
-            taken = seq > o.seq || (seq == o.seq && keccak256(order.record) == orderHash);
+            taken = Records.order(order.record).seq >= o.seq;
         }
         _convictOrders(header, !taken);
     }

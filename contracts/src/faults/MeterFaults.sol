@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IMeterFaults} from "../interfaces/IMeterFaults.sol";
 import {Committed} from "../libraries/Committed.sol";
+import {Cover} from "../libraries/Cover.sol";
 import {FairPlay} from "../libraries/FairPlay.sol";
 import {Headers} from "../libraries/Headers.sol";
 import {Metering} from "../libraries/Metering.sol";
@@ -25,7 +26,7 @@ abstract contract MeterFaults is Court, IMeterFaults {
     ) external {
         (Records.Allocation memory a,) = Committed.allocation(header.payload, allocation);
         Records.State memory s = _state(header, a.index, preState);
-        _convict(header, a.subscription != s.subscription);
+        _convict(header, a.subscription != Cover.charged(s.subscription, _left(header, a, s)));
     }
 
     /// @inheritdoc IMeterFaults
@@ -82,7 +83,11 @@ abstract contract MeterFaults is Court, IMeterFaults {
             (Records.Allocation memory m,) = Committed.allocation(past.payload, earlier);
             if (m.index != a.index) revert Fault_Malformed();
             Committed.leaf(header.payload.meterRoot(), _treeDepth, Records.KIND_READING, a.index, reading);
-            (debit, credit) = Metering.imbalance(p, _state(header, a.index, preState), m, reading.record);
+            Records.State memory s = _state(header, a.index, preState);
+            (debit, credit) = Metering.imbalance(p, s, m, reading.record);
+            // The subscription comes first; if it is wrong that is another fault.
+            uint256 left = _left(header, a, s);
+            debit = Cover.charged(debit, left > a.subscription ? left - a.subscription : 0);
         }
         credit = credit * header.payload.imbalanceScale() / FairPlay.PPB;
         _convict(header, a.imbalanceDebit != debit || a.imbalanceCredit != credit);
@@ -106,6 +111,15 @@ abstract contract MeterFaults is Court, IMeterFaults {
         Records.State memory s = _state(header, 0, preState);
         uint256 scale = header.payload.imbalanceScale();
         _convict(header, !isCounterpart || !Metering.reserveByRule(p, s, a, scale, 1 << _treeDepth));
+    }
+
+    /// @dev What can be charged of a participant once its energy is paid.
+    function _left(HeaderEvidence calldata header, Records.Allocation memory a, Records.State memory s)
+        private
+        view
+        returns (uint256)
+    {
+        return Cover.left(Cover.room(_collateral(a.index, header.payload.interval()), s), a);
     }
 
     /// @dev A participant's state before the interval; without one its line is another fault.

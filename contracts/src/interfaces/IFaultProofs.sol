@@ -193,28 +193,7 @@ interface IFaultProofs is ICourt {
     /// @param order The order leaf.
     function orderSignature(HeaderEvidence calldata header, LeafEvidence calldata order) external;
 
-    /// @notice A forced order that is due and admissible is not in the orders tree, nor a later one in its place.
-    /// @param header The header.
-    /// @param id Number of the forced order.
-    /// @param filed The packed order as filed.
-    /// @param order The participant's order leaf, empty if there is none.
-    /// @param preState The participant's state before the interval, which carries its contract.
-    /// @param policy The packed policy.
-    function forcedIgnored(
-        HeaderEvidence calldata header,
-        uint256 id,
-        bytes calldata filed,
-        LeafEvidence calldata order,
-        LeafEvidence calldata preState,
-        bytes calldata policy
-    ) external;
-
     /// @notice The header's cursor is not the number of forced orders that are due.
     /// @param header The header.
     function forcedCursor(HeaderEvidence calldata header) external;
-
-    /// @notice A participant owes more than the deposit it had before the gate.
-    /// @param header The header.
-    /// @param postState The participant's state after the interval.
-    function overdrawn(HeaderEvidence calldata header, LeafEvidence calldata postState) external;
 }

@@ -6,7 +6,7 @@ import {AllocationEvidence, HeaderEvidence, LeafEvidence} from "../types/Evidenc
 /// @title One entry point per lie about meters, fees and the reserve
 /// @notice Called at the address of FaultProofs, like all proofs (docs/mechanism.md, section 5).
 interface IMeterFaults {
-    /// @notice A leaf's subscription is not that of the participant's contract.
+    /// @notice A leaf's subscription is not that of the participant's contract, as far as it can be charged.
     /// @param header The header.
     /// @param allocation The leaf, its bus and its path.
     /// @param preState The participant's state before the interval.

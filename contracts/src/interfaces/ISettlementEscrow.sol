@@ -34,6 +34,11 @@ interface ISettlementEscrow {
     /// @param index Registration number.
     /// @param amount By how much.
     event Deposited(uint32 indexed index, uint64 amount);
+    /// @notice Emitted when what an account covers changes.
+    /// @param index Registration number.
+    /// @param from First interval for which the change counts; 0 for a registration before the first header.
+    /// @param micro What it covers from then on.
+    event CollateralChanged(uint32 indexed index, uint32 indexed from, uint64 micro);
     /// @notice Emitted when earnings are paid out.
     /// @param index Registration number.
     /// @param interval Interval of the final header.
@@ -122,7 +127,8 @@ interface ISettlementEscrow {
     /// @param amount How much.
     function announceWithdrawal(uint32 index, uint64 amount) external;
 
-    /// @notice Pay an announced withdrawal, as far as the deposit is not owed. Anyone may call; the owner is paid.
+    /// @notice Pay an announced withdrawal, as far as the deposit is not owed (owner only: an older header, in which
+    /// less was due, would spend the announcement).
     /// @param interval Interval of a final header not older than the announcement allows.
     /// @param headerHash Its hash.
     /// @param leaf The participant's state leaf under it.
@@ -144,6 +150,13 @@ interface ISettlementEscrow {
     /// @notice A participant's account.
     /// @param index Registration number.
     function account(uint32 index) external view returns (Account memory);
+
+    /// @notice What a participant's deposit covers in an interval: deposits from the gate after they were made, less
+    /// what was announced to leave from its gate on.
+    /// @param index Registration number.
+    /// @param interval The interval.
+    /// @return In micro.
+    function collateralAt(uint32 index, uint32 interval) external view returns (uint64);
 
     /// @notice Owner of a registration number, address 0 if unregistered.
     /// @param index Registration number.

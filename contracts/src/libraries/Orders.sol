@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {Policies} from "./Policies.sol";
 import {Records} from "./Records.sol";
 
 /// @title Signed orders
@@ -25,6 +26,20 @@ library Orders {
     /// @return The hash.
     function receipt(Records.Order memory o, uint32 interval, bytes32 orderHash) internal pure returns (bytes32) {
         return keccak256(abi.encode(RECEIPT_TYPEHASH, o.index, o.seq, interval, orderHash));
+    }
+
+    /// @notice Whether an order is valid in an interval, within its contract and the highest bid.
+    /// @param o The order.
+    /// @param s Its owner's state, which carries the contract.
+    /// @param p The policy.
+    /// @param interval The interval.
+    function admissible(Records.Order memory o, Records.State memory s, Policies.Policy memory p, uint256 interval)
+        internal
+        pure
+        returns (bool)
+    {
+        return interval >= o.validFrom && interval <= o.validTo && o.essentialWh + o.flexibleWh <= s.demandCapWh
+            && o.supplyWh <= s.supplyCapWh && o.bidTicks <= p.maxBid;
     }
 
     /// @notice Who signed an order.

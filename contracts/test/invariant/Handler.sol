@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ICoverFaults} from "../../src/interfaces/ICoverFaults.sol";
 import {IFaultProofs} from "../../src/interfaces/IFaultProofs.sol";
+import {IMeterFaults} from "../../src/interfaces/IMeterFaults.sol";
 import {ISettlementEscrow} from "../../src/interfaces/ISettlementEscrow.sol";
 import {Records} from "../../src/libraries/Records.sol";
 import {AllocationEvidence, HeaderEvidence, LeafEvidence} from "../../src/types/Evidence.sol";
@@ -42,7 +44,7 @@ contract Handler is Market {
     function post(uint256 wait) external afterwards(wait) {
         if (ledger.frozen()) return;
         Interval memory v = _next();
-        if (!_covered(v) || _ringIsFull(v.number)) return;
+        if (_ringIsFull(v.number)) return;
         Posted memory p;
         if (_inputsStand(v)) {
             p = commitment(v, _seed[v.number], ledger.gridVersion());
@@ -96,17 +98,27 @@ contract Handler is Market {
         }
     }
 
-    function _covered(Interval memory v) private view returns (bool) {
-        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
-            ISettlementEscrow.Account memory a = escrow.account(uint32(i));
-            uint256 announced = v.number >= a.withdrawableFrom ? a.announced : 0;
-            if (v.post[i].peak + v.post[i].debit > v.post[i].credit + a.deposit - announced) return false;
-        }
-        return true;
+    function _next() private view returns (Interval memory) {
+        return _charged(_intervals.length == 0 ? example() : following(_interval(_intervals.length)));
     }
 
-    function _next() private view returns (Interval memory) {
-        return _intervals.length == 0 ? example() : following(_interval(_intervals.length));
+    /// @dev Who could not pay for its order is not served; then, for simplicity, nobody is. Fees are charged as far as
+    /// anything is left of what covers them.
+    function _charged(Interval memory v) private view returns (Interval memory) {
+        uint256[] memory collateral = new uint256[](PARTICIPANTS);
+        bool isAffordable = true;
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            collateral[i] = escrow.collateralAt(uint32(i), v.number);
+            isAffordable = isAffordable && policy().pHi * v.orders[i].flexibleWh <= 1000 * room(v, collateral, i);
+        }
+        if (!isAffordable) idle(v);
+        charge(v, collateral, new uint256[](PARTICIPANTS));
+        return v;
+    }
+
+    /// @dev So dear that deposits are soon used up.
+    function fee(uint256 i) internal pure override returns (uint256) {
+        return i == RESERVE ? 0 : 900_000;
     }
 
     function _ringIsFull(uint32 interval) private view returns (bool) {
@@ -157,7 +169,7 @@ contract Handler is Market {
             _fallen[v.number] = p.header;
             previous = ledger.hashHeader(p.header);
             _voided.push(Final(v.number, previous, stolen));
-            v = following(v);
+            v = _charged(following(v));
         }
         if (v.number == first) return;
         voidFrom(lowest, false);
@@ -192,7 +204,10 @@ contract Handler is Market {
         uint32 last = ledger.finalHead();
         ISettlementEscrow.Account memory a = escrow.account(uint32(i));
         if (last == 0 || a.announced == 0 || last < a.withdrawableFrom) return;
-        escrow.withdraw(last, ledger.hashHeader(_header(last)), stateEvidence(_interval(last).post, i));
+        bytes32 headerHash = ledger.hashHeader(_header(last));
+        LeafEvidence memory leaf = stateEvidence(_interval(last).post, i);
+        vm.prank(owner(i));
+        escrow.withdraw(last, headerHash, leaf);
     }
 
     function claim(uint256 i, uint256 wait) external afterwards(wait) {
@@ -221,7 +236,8 @@ contract Handler is Market {
         _accuse(abi.encodeCall(IFaultProofs.pot, (h, a, shareEvidence(v, i))));
         _accuse(abi.encodeCall(IFaultProofs.placement, (h, a, uint32(j), contractEvidence(j))));
         _accuse(abi.encodeCall(IFaultProofs.key, (h, a, stateEvidence(v.pre, i), packedPolicy())));
-        _accuse(abi.encodeCall(IFaultProofs.overdrawn, (h, post_)));
+        _accuse(abi.encodeCall(ICoverFaults.overdrawn, (h, stateEvidence(v.pre, i), post_)));
+        _accuse(abi.encodeCall(IMeterFaults.subscription, (h, a, stateEvidence(v.pre, i))));
         _accuse(abi.encodeCall(IFaultProofs.orderSignature, (h, orderEvidence(v, i))));
         bytes memory transition_ = abi.encodeCall(IFaultProofs.transition, (h, a, statesEvidence(v, i), packedPolicy()));
         _accuse(transition_);

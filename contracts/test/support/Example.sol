@@ -84,6 +84,11 @@ abstract contract Example is TestBase {
         });
     }
 
+    /// @dev What a participant's contract costs in each interval.
+    function fee(uint256) internal pure virtual returns (uint256) {
+        return 0;
+    }
+
     function packedPolicy() internal pure returns (bytes memory) {
         return Build.policy(policy());
     }
@@ -162,6 +167,7 @@ abstract contract Example is TestBase {
             s.rateWh = 1000;
             s.demandCapWh = 4000;
             s.supplyCapWh = 8000;
+            s.subscription = fee(i);
         }
         v.pre[A].memoryPpb = 5e8;
         v.pre[C].memoryPpb = 75e7;
@@ -202,6 +208,50 @@ abstract contract Example is TestBase {
         }
         settle(w);
         complete(w);
+    }
+
+    /// @dev What everybody is charged besides its energy, as far as its collateral covers it, and what the reserve gets.
+    /// @param v An interval that is settled.
+    /// @param collateral What everybody has for it.
+    /// @param debit What everybody owes for its imbalance.
+    function charge(Interval memory v, uint256[] memory collateral, uint256[] memory debit) internal pure {
+        uint256 received;
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            Records.Allocation memory a = v.allocations[i];
+            uint256 left = over(room(v, collateral, i) + a.supplyPay + a.potShare, a.energyCost + a.shortfall);
+            a.subscription = v.pre[i].subscription < left ? v.pre[i].subscription : left;
+            left -= a.subscription;
+            a.imbalanceDebit = debit[i] < left ? debit[i] : left;
+            received += a.subscription + a.imbalanceDebit;
+        }
+        v.allocations[RESERVE].imbalanceCredit += received;
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            v.post[i] = transition(v.pre[i], v.allocations[i]);
+        }
+        complete(v);
+    }
+
+    function room(Interval memory v, uint256[] memory collateral, uint256 i) internal pure returns (uint256) {
+        return over(collateral[i] + v.pre[i].credit, v.pre[i].peak + v.pre[i].debit);
+    }
+
+    function over(uint256 a, uint256 b) internal pure returns (uint256) {
+        return a > b ? a - b : 0;
+    }
+
+    /// @dev The same interval in which nobody asks or offers anything.
+    function idle(Interval memory v) internal pure {
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            v.orders[i].index = NO_ORDER;
+            Records.Allocation memory a = v.allocations[i];
+            (a.flexible.q, a.flexible.x, a.supply.q, a.supply.x) = (0, 0, 0, 0);
+            (a.supply.pa, a.supply.pb, a.potShare) = (0, policy().wS, 0);
+        }
+        v.theta = [int64(0), 0, 0];
+        v.pi = [int64(0), 0, 0];
+        v.mu = 0;
+        settle(v);
+        complete(v);
     }
 
     /// @dev An interval at a price so low that the bids cost more than is collected.

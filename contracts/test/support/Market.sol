@@ -12,6 +12,7 @@ import {OracleBond} from "../../src/OracleBond.sol";
 import {SettlementEscrow} from "../../src/SettlementEscrow.sol";
 import {TestToken} from "../../src/dev/TestToken.sol";
 import {IClearingLedger} from "../../src/interfaces/IClearingLedger.sol";
+import {ICoverFaults} from "../../src/interfaces/ICoverFaults.sol";
 import {CommitReveal} from "../../src/randomness/CommitReveal.sol";
 import {HeaderEvidence} from "../../src/types/Evidence.sol";
 import {Example} from "./Example.sol";
@@ -138,6 +139,11 @@ abstract contract Market is Example {
         }
         escrow.registerMany(owners, 0, DEPOSIT);
         separator = ledger.domainSeparator();
+    }
+
+    /// @dev The proofs about collateral, which are called at the address of all.
+    function covers() internal view returns (ICoverFaults) {
+        return ICoverFaults(address(faults));
     }
 
     /// @dev Where seeds come from.

@@ -9,6 +9,8 @@ const alike = (a, b) => (a instanceof Uint8Array && b instanceof Uint8Array ? sa
 /** Counts what is compared in an interval and keeps the first fault of each rule, in order of discovery. */
 export class Findings {
   checks = 0;
+  /** How many lines were charged less than was due; without a chain nobody knows why. */
+  uncharged = 0;
   faults = new Map();
 
   constructor(interval) {

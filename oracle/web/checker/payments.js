@@ -60,6 +60,16 @@ export function deviation(policy, state, line, reading) {
   };
 }
 
+/** What one owes at most, if it was paid all that it was ever ahead by. */
+export const owedBy = ({ peak, debit, credit }) => peak + debit - credit;
+
+/** How much more one may owe. */
+export const roomOf = (state, collateral) => max(0n, collateral - owedBy(state));
+
+/** What an order costs at most: all that it asks, at the highest price. */
+export const worstCost = (policy, { essential_wh: essential, flexible_wh: flexible }) =>
+  ceilDiv(policy.p_hi_ticks * (essential + flexible), WH_TICKS_PER_MICRO);
+
 /**
  * Fees and imbalance, settled with the reserve.
  * @param policy The policy.
@@ -67,29 +77,36 @@ export function deviation(policy, state, line, reading) {
  * @param measured Allocations of the interval whose readings are settled; null where none are.
  * @param readings What was measured.
  * @param money Of `payments`.
+ * @param collateral What everybody has for the interval, by number. Null without a chain: then what was charged is taken
+ *   for what could be, as far as it was due.
+ * @param found The allocations, for what was charged there.
  */
-export function corrections(policy, state, measured, readings, money) {
+export function corrections(policy, state, measured, readings, money, collateral, found) {
   const read = new Map(readings.map((row) => [Number(row.index), row]));
   const raw = state.map((row, who) =>
     measured && who !== RESERVE
       ? deviation(policy, row, measured[who], read.get(who))
       : { debit: 0n, credit: 0n },
   );
-  const fees = state.map((row) => row.subscription);
-  const debit = raw.map((row) => row.debit);
+  const gained = (who) =>
+    money.supply_pay[who] + money.pot_share[who] - money.energy_cost[who] - money.shortfall[who];
+  const left = state.map((row, who) => {
+    if (collateral) return max(0n, roomOf(row, collateral.get(who) ?? 0n) + gained(who));
+    const { subscription, imbalance_debit: debt } = found[who];
+    return subscription + min(raw[who].debit, debt);
+  });
+  const fees = state.map((row, who) => min(row.subscription, left[who]));
+  const debit = raw.map((row, who) => min(row.debit, left[who] - fees[who]));
+  const waived = state.map(
+    (row, who) => row.subscription + raw[who].debit - fees[who] - debit[who],
+  );
   const wanted = sum(raw.map((row) => row.credit));
   const received = sum(fees) + sum(debit);
-  const { credit: had, debit: owed, peak } = state[RESERVE];
-  const other =
-    money.supply_pay[RESERVE] +
-    money.pot_share[RESERVE] -
-    money.energy_cost[RESERVE] -
-    money.shortfall[RESERVE];
-  const income = received - fees[RESERVE] + other;
-  const funds = max(0n, policy.reserve_micro - (peak - (had - owed)) + income);
+  const income = received - fees[RESERVE] + gained(RESERVE);
+  const funds = max(0n, policy.reserve_micro - owedBy(state[RESERVE]) + income);
   const scale = wanted <= funds ? PPB : (funds * PPB) / wanted;
   const credit = raw.map((row) => (row.credit * scale) / PPB);
   debit[RESERVE] = sum(credit);
   credit[RESERVE] = received;
-  return { subscription: fees, imbalance_debit: debit, imbalance_credit: credit, scale };
+  return { subscription: fees, imbalance_debit: debit, imbalance_credit: credit, scale, waived };
 }

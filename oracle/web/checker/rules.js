@@ -7,7 +7,7 @@ import { EMPTY, plainRoot, recordSalt } from './hashing.js';
 import { busVectorHash } from './header.js';
 import { checkNetwork, readCertificate } from './network.js';
 import { max, sum } from './numbers.js';
-import { corrections, payments } from './payments.js';
+import { corrections, owedBy, payments, roomOf, worstCost } from './payments.js';
 import { busPrices } from './prices.js';
 import { decode, KIND, ORDER, SIDES, SUMS } from './records.js';
 import { bracket } from './response.js';
@@ -76,7 +76,10 @@ export class IntervalRules {
       this.measured,
       bundle.readings,
       this.money,
+      this.inputs?.collateral ?? null,
+      bundle.allocation,
     );
+    findings.uncharged = this.corrected.waived.filter((micro) => micro > 0n).length;
     this.lines = this.#lines();
     this.#compare(LINE_RULES, LINE, this.lines, bundle.allocation);
     const { scale } = this.corrected;
@@ -128,19 +131,20 @@ export class IntervalRules {
     }
   }
 
-  /** Every forced order that is due and admissible was taken, or a later one of the same participant. */
+  /** Every forced order that is due, admissible and covered was taken, or one that is not older. */
   #forced() {
     for (const { record } of this.inputs.forced) {
       const order = decode(ORDER, record);
       const who = Number(order.index);
       this.findings.checks += 1;
       if (who >= this.n || !this.#admissible(order, this.state[who])) continue;
-      const taken = this.asked[who] === NO_ORDER ? null : this.asked[who];
-      const later = taken && taken.seq > order.seq;
-      if (!later && !(taken && same(taken.packed, order.packed))) {
-        const found = taken ? `an order of sequence number ${taken.seq}` : 'no order';
-        const where = `the forced order of participant ${who}`;
-        this.findings.wrong('forced-order', where, `sequence number ${order.seq}`, found);
+      const room = roomOf(this.state[who], this.inputs.collateral.get(who) ?? 0n);
+      if (worstCost(this.policy, order) > room) continue;
+      const seq = this.asked[who] === NO_ORDER ? -1n : this.asked[who].seq;
+      if (seq < order.seq) {
+        const where = `the number of the order of participant ${who}`;
+        const found = seq < 0n ? 'none' : seq;
+        this.findings.wrong('forced-order', where, `at least ${order.seq}`, found);
       }
     }
   }
@@ -260,10 +264,12 @@ export class IntervalRules {
   }
 
   #collateral() {
-    const owed = this.bundle.state.map((row) => row.peak + row.debit - row.credit);
-    const covered = (micro, who) => micro <= (this.inputs.collateral.get(who) ?? 0n);
+    const owed = this.bundle.state.map(owedBy);
+    const covered = (micro, who) =>
+      micro <= max(this.inputs.collateral.get(who) ?? 0n, owedBy(this.state[who]));
     const name = 'peak + debit - credit';
-    this.findings.holds('overdrawn', STATE, name, 'at most the deposit', owed, covered);
+    const bound = 'at most the collateral, or as before';
+    this.findings.holds('overdrawn', STATE, name, bound, owed, covered);
   }
 
   #plainRoots() {

@@ -123,6 +123,13 @@ function tightWords({ grid }, tau, number) {
   return `The tightest layer was ${where}: ${percent(tau)} of what was asked there could not be met.`;
 }
 
+/** Said where less was charged than was due: what a deposit covers stands on the chain, which the page does not ask. */
+function waivedWords({ corrected }, who) {
+  const waived = corrected.waived[who];
+  if (waived === 0n) return '';
+  return ` Of fee and imbalance ${money(waived)} was not charged; whether the deposit covered no more, only the chain can tell.`;
+}
+
 function moneyRows({ rules, who, line }) {
   const given = rules.lines[who];
   const used = line.essential_x_wh + line.flexible_x_wh;
@@ -145,7 +152,7 @@ function moneyRows({ rules, who, line }) {
       'Part of the shortfall',
       `Bids cost ${money(shortfallTotal)} more than prices brought in; this is the part by headroom.`,
     ],
-    ['subscription', 'Subscription', 'The fee of the contract.'],
+    ['subscription', 'Subscription', `The fee of the contract.${waivedWords(rules, who)}`],
     [
       'imbalance_debit',
       'Imbalance owed',
@@ -161,8 +168,12 @@ function moneyRows({ rules, who, line }) {
         : 'Allocated and not used, or delivered beyond.',
     ],
   ];
+  const waived = rules.corrected.waived[who] > 0n;
   return fields
-    .filter(([field]) => line[field] !== 0n || given[field] !== 0n)
+    .filter(
+      ([field]) =>
+        line[field] !== 0n || given[field] !== 0n || (waived && field === 'subscription'),
+    )
     .map(([field, name, why]) => row(name, line[field], given[field], money, why));
 }
 

@@ -74,7 +74,7 @@ function hexOf(text) {
   return (text.startsWith('0x') ? text : `0x${text}`).toLowerCase();
 }
 
-function say({ intervals, checks, faults, unjudged }, ends, trusted) {
+function say({ intervals, checks, faults, unjudged, uncharged }, ends, trusted) {
   const lines = [
     ...faults.map((f) => ({ interval: String(f.interval), ...pick(f) })),
     ...[...unjudged].map(([interval, reason]) => ({
@@ -83,12 +83,19 @@ function say({ intervals, checks, faults, unjudged }, ends, trusted) {
     })),
   ];
   if (process.argv.includes('--json')) {
-    process.stdout.write(`${JSON.stringify({ intervals, checks, head: ends, findings: lines })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ intervals, checks, head: ends, uncharged, findings: lines })}\n`,
+    );
     return;
   }
   for (const { interval, rule, where, expected, found, unjudged: reason } of lines) {
     const words = reason ?? `${rule}: ${where} is ${found}; the rules give ${expected}`;
     process.stdout.write(`interval ${interval}, ${words}\n`);
+  }
+  if (uncharged) {
+    process.stdout.write(
+      `On ${uncharged} lines less than was due was charged; whether a deposit covered more, only the chain can tell.\n`,
+    );
   }
   process.stdout.write(
     `${checks} values compared in ${intervals} intervals, up to header ${ends}` +
