@@ -110,15 +110,14 @@ def _check_tables(findings: Findings, context: Context, before: Before, bundle: 
         ascending = bool(np.all(np.diff(index) > 0) and np.all(index < len(number)))
         if not findings.equal(rule, f"the order of the {name}", True, ascending):
             return False
-    policy = context.policy
     sound = [
         *(
             findings.columns(Rule.RANGE, f"{name} in row", "index", number, ints(table, "index"))
             for name, table in whole[-4:]
         ),
-        ranges.check_state(findings, policy, before.state, "before"),
-        ranges.check_state(findings, policy, bundle.state, "after"),
-        ranges.check_orders(findings, policy, bundle.orders),
+        ranges.check_state(findings, context.policy, before.state, "before"),
+        ranges.check_state(findings, context.policy, bundle.state, "after"),
+        ranges.check_orders(findings, context.policy, bundle.orders),
         ranges.check_allocation(findings, bundle.allocation),
         *(ranges.check_allocation(findings, table, name) for name, table in measured),
         ranges.check_shares(findings, bundle.shares),
