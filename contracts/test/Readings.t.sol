@@ -219,7 +219,7 @@ contract ReadingsTest is Market {
         Policies.Policy memory p = policy();
         p.spread += 1;
         bytes memory another = Build.policy(p);
-        vm.expectRevert(_NOT_COMMITTED);
+        vm.expectRevert(Policies.Policies_WrongPolicy.selector);
         proofs.readingIgnored(h, filed, reading, pre, another);
     }
 
