@@ -13,8 +13,8 @@ from offchain.commitment.trees import PlainTree
 from offchain.errors import ClearwattError
 from offchain.market import Outcome, clear_interval
 from offchain.proofs import Claim
-from offchain.proofs.buses import opening
 from offchain.proofs.claim import NodeAt
+from offchain.proofs.opening import opening
 from offchain.records import (
     ALLOCATION,
     BUS,
@@ -23,16 +23,19 @@ from offchain.records import (
     KIND_ALLOCATION,
     KIND_CONTRACT,
     KIND_ORDER,
+    KIND_READING,
     KIND_SHARE,
     KIND_STATE,
     ORDER,
+    READING,
+    RESERVE,
     SHARE,
     STATE,
     wire,
 )
 from oracle.forgery import with_fields, with_leaf, with_node
 from oracle.lies import changed, followed
-from tests.proofs.court import Stage
+from tests.proofs.court import FILED, Stage
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ def breed(stage: Stage) -> Iterator[Mutant]:
     yield from _headers(stage.claim, own)
     yield from _certificates(stage)
     yield from _pairs(stage)
+    yield _deleted_reading(stage)
 
 
 def _sums(claim: Claim, preimage: bytes) -> tuple[int, ...]:
@@ -161,12 +165,13 @@ def _buses(claim: Claim, own: bytes) -> Iterator[Mutant]:
 
 
 def _leaves(claim: Claim, own: bytes) -> Iterator[Mutant]:
-    """Every field of an order, state, contract and share."""
+    """Every field of an order, state, contract, share and reading."""
     for name, kind, layout, root in (
         ("order", KIND_ORDER, ORDER, "orders_root"),
         ("state", KIND_STATE, STATE, "state_root"),
         ("contract", KIND_CONTRACT, CONTRACT, "contracts_root"),
         ("share", KIND_SHARE, SHARE, "shares_root"),
+        ("reading", KIND_READING, READING, "meter_root"),
     ):
         leaves = claim.leaves(getattr(claim.header, root))
         for index in (1, max(index for index, leaf in leaves.items() if leaf.record)):
@@ -259,12 +264,23 @@ def _pairs(stage: Stage) -> Iterator[Mutant]:
         lie = stage.claim_of(truth.told(followed(truth, moved)))
         change = f"{micro} to another"
         yield Mutant("allocation", "pot_share", change, lie, own, 0, micro)
+    lie = stage.claim_of(truth.told(followed(truth, _pot_to_the_reserve(outcome))))
+    worth = outcome.payments.pot
+    yield Mutant("allocation", "pot_share", "all to the reserve", lie, own, 0, worth)
     yield from _other_shares(stage)
     paid = truth.column("energy_cost")
     rows = np.argsort(-paid).tolist()[:2]
     moved = changed(outcome, ("energy_cost", rows[0], -1), ("energy_cost", rows[1], 1))
     lie = stage.claim_of(truth.told(followed(truth, moved)))
     yield Mutant("allocation", "energy_cost", "1 to another", lie, own, 0, 1)
+
+
+def _pot_to_the_reserve(outcome: Outcome) -> Outcome:
+    """No pot: what was in it is said to be what the reserve receives."""
+    table, payments = outcome.allocation.copy(), outcome.payments
+    table["pot_share"] = 0
+    table["imbalance_credit"][RESERVE] += payments.pot
+    return replace(outcome, allocation=table, payments=replace(payments, pot=0))
 
 
 def _other_shares(stage: Stage) -> Iterator[Mutant]:
@@ -288,6 +304,25 @@ def _other_shares(stage: Stage) -> Iterator[Mutant]:
     yield Mutant(
         "share", "share_ppb", "moved, pot follows", stage.claim_of(told), own, 0, max(moved, 2)
     )
+
+
+def _deleted_reading(stage: Stage) -> Mutant:
+    """A filed reading is left out, and what was metered settled by the others: consistent in itself."""
+    truth, readings = stage.truth, stage.truth.interval.outcome.readings
+    told = clear_interval(
+        truth.before,
+        truth.interval.orders,
+        truth.interval.header.seed,
+        truth.salt_key,
+        truth.clearer,
+        readings=readings[readings["index"] != FILED],
+    )
+    moved = sum(
+        int(abs(told.allocation[name].astype(np.int64) - truth.column(name)).sum())
+        for name in ("imbalance_debit", "imbalance_credit")
+    )
+    claim, own = stage.claim_of(told), truth.interval.certificate
+    return Mutant("reading", "(whole)", "deleted, imbalance follows", claim, own, 0, moved)
 
 
 def _repriced(outcome: Outcome, rows: tuple[int, ...]) -> Outcome:
