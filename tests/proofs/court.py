@@ -35,7 +35,7 @@ from oracle.terminal import Reporter
 CONFIG = ScenarioConfig(participants=18, intervals=6, seed=3)
 LAST = 3
 #: Whose reading is filed on the chain while the last interval can still not be cleared.
-FILED = 17
+FILED = CONFIG.participants
 
 
 def signed_reading(

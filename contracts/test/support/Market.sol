@@ -110,8 +110,7 @@ abstract contract Market is Example {
         address forcedAt = vm.computeCreateAddress(address(this), nonce + 6);
         address requestsAt = vm.computeCreateAddress(address(this), nonce + 7);
         address readingsAt = vm.computeCreateAddress(address(this), nonce + 9);
-        bytes memory peers =
-            abi.encode(address(ledger), bondAt, escrowAt, verifierAt, forcedAt, requestsAt, readingsAt);
+        bytes memory peers = abi.encode(address(ledger), bondAt, escrowAt, verifierAt, forcedAt, requestsAt, readingsAt);
         faults = FaultProofs(create("FaultProofs", peers));
         beacon = CommitReveal(createBeacon());
         escrow = SettlementEscrow(
