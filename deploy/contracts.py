@@ -34,6 +34,7 @@ GROUP: Final = (
     "forced",
     "requests",
     "terms",
+    "readings",
 )
 """The contracts that name each other, in the order of their creation: the others ask the ledger how deep trees are."""
 
@@ -49,6 +50,7 @@ CONTRACTS: Final = {
     "forced": "ForcedOrders",
     "requests": "DataRequests",
     "terms": "MarketTerms",
+    "readings": "FiledReadings",
 }
 """The artefact of each contract of a market; of the beacon, the adapter that is used where nothing else is said."""
 
@@ -216,6 +218,7 @@ class Deployment:
         forced: ForcedOrders.
         requests: DataRequests.
         terms: MarketTerms.
+        readings: FiledReadings.
         grid_version: Version of the first grid.
         gas: What it took, all transactions together.
     """
@@ -231,6 +234,7 @@ class Deployment:
     forced: Contract
     requests: Contract
     terms: Contract
+    readings: Contract
     grid_version: int
     gas: int
 
@@ -342,7 +346,7 @@ class _Site:
             s.signatures,
             s.eager,
         )
-        peers = ("ledger", "bond", "escrow", "verifier", "forced", "requests")
+        peers = ("ledger", "bond", "escrow", "verifier", "forced", "requests", "readings")
         cap = s.bond_micro if s.outflow_cap_micro is None else s.outflow_cap_micro
         patience = max(1, s.window_seconds // 4) if s.answer_seconds is None else s.answer_seconds
         return {
@@ -353,6 +357,7 @@ class _Site:
             "escrow": (token, at["ledger"], s.registrar or payer, cap, s.outflow_stake_micro),
             "verifier": (registry,),
             "forced": (at["ledger"], at["escrow"]),
+            "readings": (at["ledger"],),
             "requests": (at["ledger"], patience, s.least_gas_price_wei),
             "terms": (
                 at["ledger"],

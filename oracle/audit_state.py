@@ -83,6 +83,8 @@ def fingerprints(market: PublishedMarket, genesis: bytes) -> list[bytes]:
         changes[change.interval].append(f"{change.index} {change.micro}")
     for forced in market.forced:
         filed[forced.due].append(forced.record.hex())
+    for reading in market.filed:
+        filed[reading.due].append(reading.record.hex())
     grids = {grid: sha256(packed).digest() for grid, packed in market.grids.items()}
     every = b"".join(b"%d %b" % (grid, digest) for grid, digest in sorted(grids.items()))
     prints = [running.digest()]

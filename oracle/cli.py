@@ -68,6 +68,7 @@ cli = LazyGroup(
         "verify-mine": "oracle.commands.verify_mine:verify_mine",
         "claim": "oracle.commands.ticket:claim",
         "escape": "oracle.commands.ticket:escape",
+        "reading": "oracle.commands.reading:reading",
         "seed": "oracle.commands.seed:seed",
         "deploy": "oracle.commands.deploy:deploy",
         "terms": "oracle.commands.terms:terms",

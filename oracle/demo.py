@@ -35,7 +35,7 @@ from offchain.market import (
     register,
 )
 from offchain.metering.cover import affordable, rooms
-from offchain.metering.readings import ReadingTable
+from offchain.metering.readings import ReadingTable, with_filed
 from offchain.orders.signing import domain_separator, signed
 from offchain.orders.table import OrderTable, Quantities, orders_from_columns
 from offchain.policy import DEFAULT_POLICY
@@ -45,7 +45,7 @@ from oracle.bundles import BundleDirectory
 from oracle.chain import HashChain, Operator
 from oracle.lottery import Lottery, ServiceTally, compile_solver
 from oracle.meters import Meters
-from oracle.reader import read_market
+from oracle.reader import filed_readings, read_market
 from oracle.scenario import Scenario
 from oracle.terminal import Reporter
 from oracle.worth import pot_shares
@@ -366,7 +366,18 @@ class DemoRun:
             return None
         domain = self.state.domain
         separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
-        return self.meters.read(market.past[0], separator)
+        delivered = self.meters.read(market.past[0], separator)
+        # The header before stands by now, so whatever is due in this interval has been filed.
+        block = self.chain.web3.eth.block_number
+        filed = filed_readings(self.chain, self.contracts.readings, block)
+        return with_filed(
+            delivered,
+            [reading.record for reading in filed],
+            market.measured_interval,
+            len(market.state),
+            market.policy.meter_operator,
+            separator,
+        )
 
     def signed_orders(self, interval: int) -> tuple[OrderTable, Quantities]:
         """Everybody's orders, signed by their owners: row by row over the registration numbers."""

@@ -127,7 +127,7 @@ class LyingRun(DemoRun):
     def clear(self, operator: Operator, interval: int) -> Interval:
         """Clear an interval; what a lie needs of the chain is prepared in time."""
         last = len(self.scenario.scarce)
-        if self._staged and self._staged.prepare and interval == last - GATE + 1:
+        if self._staged and self._staged.prepare and interval == last - self._staged.ahead + 1:
             self._staged.prepare(self, last)
         return super().clear(operator, interval)
 

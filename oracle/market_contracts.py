@@ -28,6 +28,7 @@ _PLACES: Final = {
     "FaultsAnnex": ("FaultProofs", "annex"),
     "DataRequests": ("FaultProofs", "requests"),
     "MarketTerms": ("ClearingLedger", "terms"),
+    "FiledReadings": ("FaultsAnnex", "readings"),
 }
 """Who names each contract, and as what."""
 
@@ -42,7 +43,7 @@ _COURT: Final = {
 }
 _BINDINGS: Final = {
     "FaultProofs": _COURT,
-    "FaultsAnnex": _COURT,
+    "FaultsAnnex": {**_COURT, "readings": "FiledReadings"},
     "OracleBond": {"ledger": "ClearingLedger", "faults": "FaultProofs"},
     "CommitReveal": {"ledger": "ClearingLedger"},
     "DrandBeacon": {"ledger": "ClearingLedger", "bond": "OracleBond"},
@@ -50,6 +51,7 @@ _BINDINGS: Final = {
     "DataRequests": {"ledger": "ClearingLedger"},
     "SettlementEscrow": {"ledger": "ClearingLedger"},
     "ForcedOrders": {"ledger": "ClearingLedger", "escrow": "SettlementEscrow"},
+    "FiledReadings": {"ledger": "ClearingLedger"},
     "NetworkVerifier": {"registry": "GridRegistry"},
     "MarketTerms": {"ledger": "ClearingLedger", "registry": "GridRegistry"},
 }

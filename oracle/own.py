@@ -11,6 +11,7 @@ from web3.contract import Contract
 from deploy.chain import Chain
 from offchain.audit.genesis import GENESIS
 from offchain.audit.history import ReadBundle
+from offchain.audit.published import FiledReading
 from offchain.commitment.bundle import Bundle, read_bundle, read_genesis
 from offchain.errors import InputError
 from offchain.fairness.state import join
@@ -21,6 +22,7 @@ from offchain.proofs.claim import ChainFacts, Claim, open_claim
 from offchain.proofs.light import Checked, check_light, light_claim, own_line, own_state
 from offchain.proofs.lines import ints, state_of
 from oracle.market_contracts import MarketContracts
+from oracle.reader import filed_readings
 from oracle.ticket import Ticket
 
 _GAINED = ("supply_pay", "pot_share", "imbalance_credit")
@@ -124,6 +126,7 @@ class OwnReader:
         self._chain, self._read = chain, read
         self._ledger: Contract = contracts.at["ClearingLedger"]
         self._escrow: Contract = contracts.at["SettlementEscrow"]
+        self._readings: Contract = contracts.at["FiledReadings"]
         self._registry: Contract = contracts.at["GridRegistry"]
         head = int(self._ledger.functions.head().call())
         if not head:
@@ -228,12 +231,19 @@ class OwnReader:
             collateral={who: self._collateral(who) for who in (0, index)},
             forced=(),
             domain_hash=self.domain.hash(),
+            filed=self._filed(index),
         )
         measured, lag = None, self._policy.meter_lag
         if 0 < lag < self.interval:
             then = self._posted(self.interval - lag)
             measured = open_claim(then, then.state, self._policy, self._grid(then), facts)
         return open_claim(bundle, before, self._policy, self._grid(bundle), facts, measured)
+
+    def _filed(self, index: int) -> tuple[FiledReading, ...]:
+        """The participant's readings that were filed on the chain."""
+        block = self._chain.web3.eth.block_number
+        every = filed_readings(self._chain, self._readings, block)
+        return tuple(f for f in every if int.from_bytes(f.record[:4], "big") == index)
 
     def _grid(self, bundle: Bundle) -> Grid:
         registry = self._registry.functions

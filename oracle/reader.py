@@ -19,6 +19,7 @@ from offchain.audit.published import (
     CollateralChange,
     Draw,
     Escrow,
+    FiledReading,
     ForcedOrder,
     PostedHeader,
     PublishedMarket,
@@ -116,7 +117,14 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
         now=int(chain.web3.eth.get_block(block)["timestamp"]),
         amendments=amendments,
         policies=policies,
+        filed=tuple(filed_readings(chain, contracts.at["FiledReadings"], block)),
     )
+
+
+def filed_readings(chain: Chain, readings: Contract, until: int) -> Iterator[FiledReading]:
+    """Meter readings filed on the chain up to a block, in the order of filing."""
+    for _, arguments, _ in _events(chain, readings, ("Filed",), until):
+        yield FiledReading(int(arguments["due"]), bytes(arguments["reading"]))
 
 
 def _amendments(

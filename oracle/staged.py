@@ -1,4 +1,4 @@
-"""Lies that take more than another table: a lazy ledger, an order filed on the chain, a deposit taken back.
+"""Lies that take more than another table: a lazy ledger, an order or reading filed on the chain, a deposit taken back.
 
 Beside `oracle.lies`, which tell an interval otherwise, each of these prepares the chain first and then
 breaks one rule, named as the audit names it.
@@ -17,13 +17,14 @@ from offchain.audit.findings import Rule
 from offchain.commitment.bundle import read_bundle
 from offchain.commitment.hashing import BUS_TAG, packed_rows
 from offchain.errors import InputError
-from offchain.market import Interval
+from offchain.market import Interval, clear_interval
+from offchain.orders.signing import domain_separator
 from offchain.orders.table import OrderTable
 from offchain.proofs.claim import ChainFacts, NodeEvidence, open_claim
 from offchain.proofs.preimages import NO_SUMS
 from offchain.records import BUS, RESERVE, wire
 from offchain.units import MAX_TICKS
-from oracle.demo import DemoRun
+from oracle.demo import POLICY, DemoRun
 from oracle.forgery import with_node
 from oracle.lies import Truth, changed, followed, with_header
 
@@ -41,12 +42,14 @@ class Staged:
         drop: the orders that are committed to, of those that were signed.
         prepare: what happens on the chain before; None if nothing.
         settings: what the contracts are deployed with.
+        ahead: before which interval it is prepared, counted back from the one after the lie's.
     """
 
     tell: Callable[[Truth, OrderTable], Interval]
     drop: Callable[[OrderTable], OrderTable] = lambda orders: orders
     prepare: Callable[[DemoRun, int], None] | None = None
     settings: Callable[[MarketSettings], MarketSettings] = lambda settings: settings
+    ahead: int = GATE
 
 
 def _truth(truth: Truth, committed: OrderTable) -> Interval:
@@ -106,6 +109,41 @@ def _overlooked(truth: Truth, committed: OrderTable) -> Interval:
     return with_header(truth.cleared(committed), forced_cursor=truth.before.forced_cursor + 1)
 
 
+def _wanted(allocation: np.ndarray, readings: np.ndarray) -> int:
+    """The row of the reading that its participant would rather not see: the most used beyond an allocation."""
+    line = allocation[readings["index"]]
+    served = line["essential_x_wh"].astype(np.int64) + line["flexible_x_wh"]
+    beyond = readings["consumed_wh"].astype(np.int64) - served
+    if not (beyond > 0).any():
+        raise InputError("inject: nobody used more than its allocation; choose another seed")
+    return int(beyond.argmax())
+
+
+def _file_reading(run: DemoRun, interval: int) -> None:
+    """The metering operator, warned that a reading will be overlooked, files it on the chain."""
+    del interval
+    domain, allocation = run.state.domain, run.state.market.past[-1]
+    separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
+    readings = run.meters.read(allocation, separator)
+    row = _wanted(allocation, readings)
+    record = packed_rows(readings[row : row + 1]).tobytes()
+    run.chain.transact(run.contracts.readings.functions.file(record))
+
+
+def _unread(truth: Truth, committed: OrderTable) -> Interval:
+    """A friend's reading is left out, so that it counts as having used what it was allocated."""
+    readings = truth.interval.outcome.readings
+    row = _wanted(truth.before.market.past[0], readings)
+    return clear_interval(
+        truth.before,
+        committed,
+        truth.interval.header.seed,
+        truth.salt_key,
+        truth.clearer,
+        readings=np.delete(readings, row),
+    )
+
+
 def _false_node(truth: Truth, committed: OrderTable) -> Interval:
     """A bus asks for more than its participants do; the sums above it follow, and it is in no bundle."""
     del committed
@@ -134,5 +172,6 @@ STAGED: Final[dict[Rule, Staged]] = {
     Rule.ROOT: Staged(_false_node),
     Rule.NETWORK: Staged(_network, settings=_lazy),
     Rule.OVERDRAWN: Staged(_truth, prepare=_take_deposit_back),
+    Rule.IGNORED: Staged(_unread, prepare=_file_reading, ahead=POLICY.meter_lag),
     Rule.FORCED: Staged(_overlooked, drop=lambda orders: orders[1:], prepare=_file_order),
 }

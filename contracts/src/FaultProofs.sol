@@ -8,6 +8,7 @@ import {OrderFaults} from "./faults/OrderFaults.sol";
 import {TreeFaults} from "./faults/TreeFaults.sol";
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
 import {IDataRequests} from "./interfaces/IDataRequests.sol";
+import {IFiledReadings} from "./interfaces/IFiledReadings.sol";
 import {IForcedOrders} from "./interfaces/IForcedOrders.sol";
 import {INetworkVerifier} from "./interfaces/INetworkVerifier.sol";
 import {IOracleBond} from "./interfaces/IOracleBond.sol";
@@ -27,15 +28,17 @@ contract FaultProofs is AllocationFaults, TreeFaults, OrderFaults {
     /// @param verifier_ The network check.
     /// @param forced_ The forced orders.
     /// @param requests_ The questions about data.
+    /// @param readings_ The filed readings, which the annex alone asks.
     constructor(
         IClearingLedger ledger_,
         IOracleBond bond_,
         ISettlementEscrow escrow_,
         INetworkVerifier verifier_,
         IForcedOrders forced_,
-        IDataRequests requests_
+        IDataRequests requests_,
+        IFiledReadings readings_
     ) Court(ledger_, bond_, escrow_, verifier_, forced_, requests_) {
-        annex = address(new FaultsAnnex(ledger_, bond_, escrow_, verifier_, forced_, requests_));
+        annex = address(new FaultsAnnex(ledger_, bond_, escrow_, verifier_, forced_, requests_, readings_));
     }
 
     /// @notice Run a proof of the annex here: same sender, same calldata, and this contract's right to void.

@@ -42,6 +42,7 @@ class Rule(StrEnum):
     TOTALS = "totals"
     SHARES = "shares"
     METER = "meter"
+    IGNORED = "ignored-reading"
     SUBSCRIPTION = "subscription"
     IMBALANCE = "imbalance"
     RESERVE = "reserve"

@@ -13,6 +13,7 @@ import numpy as np
 
 from offchain.audit.context import Before, Context, Inputs
 from offchain.audit.escrow import check_escrow
+from offchain.audit.filed import check_filed
 from offchain.audit.findings import Fault, Findings, Rule
 from offchain.audit.genesis import GENESIS, audit_genesis
 from offchain.audit.in_force import InForce
@@ -66,6 +67,7 @@ class Auditor:
         posted, inputs = self._market.headers[interval - 1], self._inputs(interval)
         findings = audit_interval(context, interval, before, posted, inputs, bundle)
         self._in_force.check(findings, interval, bundle.header)
+        check_filed(findings, context, bundle.readings, self._market.filed)
         return Judgement.of(findings)
 
     def judge_escrow(self) -> Judgement:

@@ -40,6 +40,19 @@ class ForcedOrder:
 
 
 @dataclass(frozen=True)
+class FiledReading:
+    """A meter reading filed on the chain, so that no operator can overlook it.
+
+    Attributes:
+        due: First interval whose header may not leave it out.
+        record: The packed reading with its signature.
+    """
+
+    due: int
+    record: bytes
+
+
+@dataclass(frozen=True)
 class CollateralChange:
     """A deposit that grew or shrank.
 
@@ -167,6 +180,7 @@ class PublishedMarket:
         asked: Questions about data that nobody has answered.
         signers: Who may sign headers and receipts, 20 bytes each.
         now: Time of the newest block.
+        filed: Meter readings filed on the chain, in the order of filing.
     """
 
     domain: Domain
@@ -192,3 +206,4 @@ class PublishedMarket:
     asked: tuple[Asked, ...] = ()
     signers: frozenset[bytes] = frozenset()
     now: int = 0
+    filed: tuple[FiledReading, ...] = ()

@@ -17,7 +17,7 @@ from coincurve import PrivateKey
 from offchain.errors import InputError
 from offchain.keccak import keccak
 from offchain.orders.signing import recover, struct_digests, with_signatures
-from offchain.records import READING
+from offchain.records import READING, wire
 from offchain.units import MAX_ORDER_WH, U32_MAX, unsigned
 
 ReadingTable = npt.NDArray[np.void]
@@ -76,6 +76,38 @@ def unsigned_rows(readings: ReadingTable, operator: bytes, separator: bytes) -> 
         for row, (reading, digest) in enumerate(zip(readings, digests, strict=True))
         if recover(digest, bytes(reading["r"]), bytes(reading["s"]), int(reading["v"])) != operator
     ]
+
+
+def with_filed(
+    readings: ReadingTable,
+    filed: Sequence[bytes],
+    interval: int,
+    participants: int,
+    operator: bytes,
+    separator: bytes,
+) -> ReadingTable:
+    """The readings of an interval with those that were filed on the chain for who else has none.
+
+    Taking one up is never a fault, so an honest operator takes up every one that it knows of, also late ones.
+
+    Args:
+        readings: what the metering operator delivered, ``records.READING[k]``.
+        filed: packed readings, of any interval and perhaps of anybody's signature, in the order of filing.
+        interval: the interval that was measured.
+        participants: how many are registered.
+        operator: the metering operator's address, 20 bytes.
+        separator: EIP-712 domain of the market.
+
+    Returns:
+        ``records.READING[]``, ascending by participant.
+    """
+    rows = np.frombuffer(b"".join(filed), dtype=wire(READING)).astype(READING)
+    rows = rows[(rows["interval"] == interval) & (rows["index"] < participants)]
+    rows = rows[~np.isin(rows["index"], readings["index"])]
+    rows = np.delete(rows, unsigned_rows(rows, operator, separator))
+    _, first = np.unique(rows["index"], return_index=True)
+    every = np.concatenate([readings, rows[first]])
+    return every[np.argsort(every["index"], kind="stable")]
 
 
 def require_signed(readings: ReadingTable, operator: bytes, separator: bytes) -> None:

@@ -20,6 +20,7 @@ from offchain.commitment.hashing import (
     SALT_BYTES,
     SUM_INNER_TAG,
 )
+from offchain.commitment.header import NO_READINGS_ROOT
 from offchain.errors import InputError
 from offchain.keccak import keccak
 from offchain.pricing import layer_tightness, price_ticks
@@ -38,9 +39,11 @@ from offchain.records import (
     BUS,
     KIND_ALLOCATION,
     KIND_ORDER,
+    KIND_READING,
     KIND_SHARE,
     KIND_STATE,
     ORDER,
+    READING,
     SHARE,
     STATE,
 )
@@ -53,6 +56,7 @@ _PLAIN: Final = (
     (KIND_ORDER, "orders_root", ORDER.itemsize),
     (KIND_STATE, "state_root", STATE.itemsize),
     (KIND_SHARE, "shares_root", SHARE.itemsize),
+    (KIND_READING, "meter_root", READING.itemsize),
 )
 
 
@@ -208,9 +212,11 @@ def _well_formed(at: NodeAt) -> bool:
 
 
 def record_form(claim: Claim) -> Iterator[Shown]:
-    """A node of the orders, state or shares tree cannot stand there, or a record not at its index."""
+    """A node of the orders, state, readings or shares tree cannot stand there, or a record not at its index."""
     for kind, name, length in _PLAIN:
         root = getattr(claim.header, name)
+        if kind == KIND_READING and root == NO_READINGS_ROOT:
+            continue  # without readings to settle there is no tree to be well formed
         for place in claim.known.walk(root, claim.depth, sums=False):
             arguments = (kind, place.preimage, place.position, place.path)
             yield arguments, not _plain_form(place, kind, length)

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from offchain.audit.published import Draw, ForcedOrder, Question
+from offchain.audit.published import Draw, FiledReading, ForcedOrder, Question
 from offchain.audit.rebuild import Table, bus_prices, ints
 from offchain.clearing.certificate import Certificate, check_network
 from offchain.commitment.allocation import SUM_NAMES, Layout, leaf_sums
@@ -166,6 +166,7 @@ class ChainFacts:
         signers: who may sign receipts, 20 bytes each.
         receipts: that participants hold.
         overdue: questions about data that were not answered in time.
+        filed: meter readings filed on the chain.
     """
 
     separator: bytes
@@ -178,6 +179,7 @@ class ChainFacts:
     signers: frozenset[bytes] = frozenset()
     receipts: tuple[Receipt, ...] = ()
     overdue: tuple[Question, ...] = ()
+    filed: tuple[FiledReading, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -84,6 +84,25 @@ def meter_reading(claim: Claim) -> Iterator[Shown]:
         yield (index, leaf, policy.packed()), wrong
 
 
+def reading_ignored(claim: Claim) -> Iterator[Shown]:
+    """A reading that was filed in time is to be settled, and nothing of its participant is."""
+    header, policy = claim.header, claim.policy
+    for filed in claim.facts.filed:
+        if filed.due > header.interval:
+            continue
+        row = np.frombuffer(filed.record, dtype=_READING).astype(READING)
+        index = int(row["index"][0])
+        with suppress(UndisclosedError):
+            leaf = claim.leaf(header.meter_root, index)
+            pre = claim.leaf(header.pre_state_root, index)
+            due = (
+                bool(pre.record)
+                and int(row["interval"][0]) == measured_interval(claim)
+                and not unsigned_rows(row, policy.meter_operator, claim.facts.separator)
+            )
+            yield (filed.record, leaf, pre, policy.packed()), due and not leaf.record
+
+
 def imbalance_lines(claim: Claim) -> Iterator[Shown]:
     """A line's imbalance is not what its earlier allocation and its reading give."""
     policy, past = claim.policy, claim.measured

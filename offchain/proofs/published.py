@@ -98,6 +98,7 @@ def chain_facts(
         signers=market.signers,
         receipts=receipts,
         overdue=tuple(a.question for a in market.asked if a.answer_by < market.now),
+        filed=market.filed,
     )
 
 

@@ -20,6 +20,7 @@ from oracle.verdict import print_verdict, verdict_json
 NEEDS_CHAIN: Final = (
     "that orders were fixed before the seed, and that the seed is the beacon's (rules inputs, seed)",
     "that forced orders were taken (forced-order), and orders with a receipt (omitted)",
+    "that readings filed on the chain were settled (ignored-reading)",
     "that questions about data were answered (withheld)",
     "that deposits covered what was owed (overdrawn), and that the escrow holds what it owes (escrow)",
     "that the escrow pays the owners whom the contracts name",

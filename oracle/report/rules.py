@@ -31,6 +31,7 @@ WORDS: Final[dict[Rule, str]] = {
     Rule.POT: "what was left over was shared as agreed",
     Rule.SHORTFALL: "what was missing was borne as agreed",
     Rule.METER: "readings are the meter operator's",
+    Rule.IGNORED: "readings filed on the chain were settled",
     Rule.SUBSCRIPTION: "fees are those of the contracts",
     Rule.IMBALANCE: "deviations are settled by the readings",
     Rule.RESERVE: "the reserve pays what it has, and all it can",

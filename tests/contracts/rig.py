@@ -204,7 +204,10 @@ def open_rig(
 
     token, registry = create("TestToken"), create("GridRegistry")
     version = register_grid(chain, registry, packed_grid)
-    names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests", "terms")
+    names = (
+        "ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests", "terms",
+        "readings",
+    )  # fmt: skip
     first = chain.nonce()
     at = {name: get_create_address(chain.payer, Nonce(first + i)) for i, name in enumerate(names)}
     roots = (Policy().hash(), _CONTRACTS_ROOT, _SHARES_ROOT, _GENESIS_ROOT, bytes(32))
@@ -214,7 +217,7 @@ def open_rig(
     for _ in range(_LINKS):
         links.append(keccak(links[-1]))
     stake = (token.address, at["ledger"], at["faults"], chain.payer, address(1), 1, MONEY)
-    courts = ("ledger", "bond", "escrow", "verifier", "forced", "requests")
+    courts = ("ledger", "bond", "escrow", "verifier", "forced", "requests", "readings")
     signers = [chain.payer] + ([cosigner.address] if cosigner else [])
     contracts = {
         "token": token,
@@ -235,6 +238,7 @@ def open_rig(
             chain.payer,
             least_terms_delay(window_s, DAY_S),
         ),
+        "readings": create("FiledReadings", at["ledger"]),
     }
     genesis = bytes(contracts["ledger"].functions.genesisHash().call())
     rig = Rig(chain, contracts, version, eager, 0, genesis, _GENESIS_ROOT, links, {}, cosigner)

@@ -24,7 +24,7 @@ from tests.vectors.make_drand import GENUINE
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 EXAMPLE = DEPLOY / "pilot.example.toml"
 PEOPLE = DEPLOY / "participants.example.csv"
-TRANSACTIONS = 16
+TRANSACTIONS = 17
 """Of the example: eleven contracts, the grid, three for the bond, one for the participants."""
 
 

@@ -23,9 +23,11 @@ from offchain.records import (
     KIND_ALLOCATION,
     KIND_CONTRACT,
     KIND_ORDER,
+    KIND_READING,
     KIND_SHARE,
     KIND_STATE,
     ORDER,
+    READING,
     RESERVE,
     SHARE,
     STATE,
@@ -33,7 +35,7 @@ from offchain.records import (
 )
 from oracle.forgery import with_fields, with_leaf, with_node
 from oracle.lies import changed, followed
-from tests.proofs.court import Stage
+from tests.proofs.court import FILED, Stage
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def breed(stage: Stage) -> Iterator[Mutant]:
     yield from _headers(stage.claim, own)
     yield from _certificates(stage)
     yield from _pairs(stage)
+    yield _deleted_reading(stage)
 
 
 def _sums(claim: Claim, preimage: bytes) -> tuple[int, ...]:
@@ -162,12 +165,13 @@ def _buses(claim: Claim, own: bytes) -> Iterator[Mutant]:
 
 
 def _leaves(claim: Claim, own: bytes) -> Iterator[Mutant]:
-    """Every field of an order, state, contract and share."""
+    """Every field of an order, state, contract, share and reading."""
     for name, kind, layout, root in (
         ("order", KIND_ORDER, ORDER, "orders_root"),
         ("state", KIND_STATE, STATE, "state_root"),
         ("contract", KIND_CONTRACT, CONTRACT, "contracts_root"),
         ("share", KIND_SHARE, SHARE, "shares_root"),
+        ("reading", KIND_READING, READING, "meter_root"),
     ):
         leaves = claim.leaves(getattr(claim.header, root))
         for index in (1, max(index for index, leaf in leaves.items() if leaf.record)):
@@ -300,6 +304,25 @@ def _other_shares(stage: Stage) -> Iterator[Mutant]:
     yield Mutant(
         "share", "share_ppb", "moved, pot follows", stage.claim_of(told), own, 0, max(moved, 2)
     )
+
+
+def _deleted_reading(stage: Stage) -> Mutant:
+    """A filed reading is left out, and what was metered settled by the others: consistent in itself."""
+    truth, readings = stage.truth, stage.truth.interval.outcome.readings
+    told = clear_interval(
+        truth.before,
+        truth.interval.orders,
+        truth.interval.header.seed,
+        truth.salt_key,
+        truth.clearer,
+        readings=readings[readings["index"] != FILED],
+    )
+    moved = sum(
+        int(abs(told.allocation[name].astype(np.int64) - truth.column(name)).sum())
+        for name in ("imbalance_debit", "imbalance_credit")
+    )
+    claim, own = stage.claim_of(told), truth.interval.certificate
+    return Mutant("reading", "(whole)", "deleted, imbalance follows", claim, own, 0, moved)
 
 
 def _repriced(outcome: Outcome, rows: tuple[int, ...]) -> Outcome:

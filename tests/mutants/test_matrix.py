@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from offchain.records import ALLOCATION, BUS, CONTRACT, HEADER, ORDER, SHARE, STATE
+from offchain.records import ALLOCATION, BUS, CONTRACT, HEADER, ORDER, READING, SHARE, STATE
 from tests.mutants.judge import REFUSED, VOIDED
 from tests.mutants.matrix import Matrix, confirm
 from tests.proofs.court import Stage
@@ -15,6 +15,7 @@ LAYOUTS = {
     "contract": CONTRACT,
     "header": HEADER,
     "order": ORDER,
+    "reading": READING,
     "share": SHARE,
     "state": STATE,
 }
@@ -43,6 +44,10 @@ def test_most_mutants_are_stopped(matrix: Matrix) -> None:
         n for (_, _, verdict, _), n in matrix.count.items() if verdict in (REFUSED, VOIDED)
     )
     assert stopped > 6 * (matrix.count.total() - stopped)
+
+
+def test_a_deleted_reading_that_was_filed_is_voided_though_all_else_agrees(matrix: Matrix) -> None:
+    assert matrix.count["reading", "(whole)", VOIDED, "reading-ignored"] >= 1
 
 
 @pytest.mark.slow

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from offchain.audit.findings import Rule
-from offchain.audit.published import CollateralChange, Draw, ForcedOrder, PublishedMarket
+from offchain.audit.published import (
+    CollateralChange,
+    Draw,
+    FiledReading,
+    ForcedOrder,
+    PublishedMarket,
+)
 from offchain.audit.verdict import Verdict
 from offchain.errors import InputError
 from oracle import audit_run, audit_state
@@ -165,8 +171,9 @@ def test_a_file_of_the_truth_does_not_hide_a_lie_told_since(
         {"draws": {2: Draw(7, bytes(48))}},
         {"collateral": (CollateralChange(2, 1, -1),)},
         {"forced": (ForcedOrder(2, bytes(97)),)},
+        {"filed": (FiledReading(2, bytes(81)),)},
     ],
-    ids=["orders", "seed", "a drand round", "a deposit", "a forced order"],
+    ids=["orders", "seed", "a drand round", "a deposit", "a forced order", "a filed reading"],
 )
 def test_what_was_judged_by_other_inputs_is_judged_again(
     honest: Honest, published: BundleDirectory, tmp_path: Path, change: dict[str, object]
@@ -182,7 +189,7 @@ def test_what_was_judged_by_other_inputs_is_judged_again(
 def test_every_word_of_the_chain_that_an_interval_is_judged_by_is_in_its_fingerprint() -> None:
     """A new field of a market must be put into one of these, or a stale file could hide a fault."""
     hashed = {"domain", "policy_hash", "shares_root", "genesis_hash", "public_key", "grids"}
-    hashed |= {"orders_roots", "seeds", "draws", "headers", "collateral", "forced"}
+    hashed |= {"orders_roots", "seeds", "draws", "headers", "collateral", "forced", "filed"}
     hashed |= {"amendments", "policies"}
     judged_in_every_run = {"owners", "grid_hashes", "escrow", "code", "asked", "signers", "now"}
     about_the_audit = {"unreadable", "on_chain"}

@@ -55,6 +55,7 @@ def test_a_whole_archive_passes_and_says_what_only_a_chain_can_show(
         "inputs",
         "seed",
         "forced-order",
+        "ignored-reading",
         "omitted",
         "withheld",
         "overdrawn",

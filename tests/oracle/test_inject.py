@@ -42,6 +42,7 @@ def test_a_lie_is_named_voided_and_slashed(capsys: pytest.CaptureFixture[str]) -
         ("network", "network"),
         ("overdrawn", "overdrawn"),
         ("forced-order", "forced-ignored"),
+        ("ignored-reading", "reading-ignored"),
         ("root", "withheld"),
         ("withheld", "withheld"),
     ],

@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from coincurve import PrivateKey
 from web3.types import TxParams
 
 from deploy.devnet import embedded
 from offchain.commitment.bundle import read_bundle
+from offchain.commitment.hashing import packed_rows
 from offchain.commitment.trees import PlainTree
 from offchain.market import Interval
+from offchain.metering.readings import readings_from_columns, signed_readings
+from offchain.orders.signing import domain_separator
 from offchain.orders.table import OrderTable
 from offchain.proofs import ChainFacts, Claim, Proof, open_claim, published_claim
 from offchain.records import KIND_ORDER
 from oracle.bundles import BundleDirectory
 from oracle.chain import Operator
 from oracle.challenge import Challenge, Court
-from oracle.demo import DemoRun
+from oracle.demo import POLICY, DemoRun
 from oracle.lies import Truth
 from oracle.reader import read_market
 from oracle.scenario import ScenarioConfig, draw_scenario
@@ -30,6 +34,23 @@ from oracle.terminal import Reporter
 #: Not a power of two, so that every tree has an empty part.
 CONFIG = ScenarioConfig(participants=18, intervals=6, seed=3)
 LAST = 3
+#: Whose reading is filed on the chain while the last interval can still not be cleared.
+FILED = CONFIG.participants
+
+
+def signed_reading(
+    run: DemoRun, index: int, interval: int, consumed_wh: int = 700, key: PrivateKey | None = None
+) -> bytes:
+    """A packed reading, signed by the metering operator or with another key."""
+    row = readings_from_columns([index], interval, [consumed_wh], [0])
+    domain = run.state.domain
+    separator = domain_separator(domain.chain_id, domain.ledger, domain.market_id)
+    return packed_rows(signed_readings(row, key or run.meters.key, separator)).tobytes()
+
+
+def file_reading(run: DemoRun, record: bytes) -> None:
+    """File a reading on the chain."""
+    run.chain.transact(run.contracts.readings.functions.file(record))
 
 
 class Stage:
@@ -114,6 +135,15 @@ def convict(stage: Stage, proof: Proof) -> Challenge:
     return challenge
 
 
+def bond_again(stage: Stage) -> None:
+    """Put up what was slashed."""
+    chain, token, bond = stage.chain, stage.run.contracts.token, stage.court.bond
+    amount = bond.functions.minimum().call()
+    chain.transact(token.functions.mint(chain.payer, amount))
+    chain.transact(token.functions.approve(bond.address, amount))
+    chain.transact(bond.functions.bond(amount))
+
+
 @contextmanager
 def opened_stage() -> Iterator[Stage]:
     """Two honest intervals on a chain, and the third told by the rules."""
@@ -124,6 +154,8 @@ def opened_stage() -> Iterator[Stage]:
         operator = Operator(chain, run.contracts)
         for interval in range(1, LAST):
             run.clear(operator, interval)
+            if interval == LAST - POLICY.meter_lag:
+                file_reading(run, signed_reading(run, FILED, interval))
         yield Stage(run)
 
 

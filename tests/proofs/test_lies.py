@@ -47,7 +47,7 @@ from oracle.lies import NAMES, ORDER_LIES, Truth, changed, followed, tell
 from oracle.reader import read_market
 from oracle.scenario import draw_scenario
 from oracle.terminal import Reporter
-from tests.proofs.court import CONFIG, LAST, Stage, convict
+from tests.proofs.court import CONFIG, FILED, LAST, Stage, convict
 
 Forgery = Callable[[Claim], Claim]
 
@@ -236,6 +236,11 @@ def missing_state(claim: Claim) -> Claim:
     return with_leaf(claim, "state_root", 1, EMPTY_TAG)
 
 
+def reading_left_out(claim: Claim) -> Claim:
+    """A reading that was filed on the chain is not settled."""
+    return with_leaf(claim, "meter_root", FILED, EMPTY_TAG)
+
+
 FORGERIES: dict[str, tuple[str, Forgery]] = {
     "a node's sums": ("sumNode", false_sum),
     "a bus's sums": ("busRoot", false_bus_sum),
@@ -250,6 +255,7 @@ FORGERIES: dict[str, tuple[str, Forgery]] = {
     "a state at another index": ("recordForm", state_elsewhere),
     "a state of nobody": ("orphan", state_of_nobody),
     "a state left out": ("transition", missing_state),
+    "a filed reading left out": ("readingIgnored", reading_left_out),
     "a debt beyond the deposit": ("overdrawn", deep_in_debt),
 }
 

@@ -14,7 +14,7 @@ from offchain.proofs.requests import Ask, answer, leaf_question, questions, unan
 from offchain.records import KIND_STATE
 from oracle.asking import Desk, asked_about, hidden_leaf
 from oracle.reader import read_market
-from tests.proofs.court import LAST, Stage, convict
+from tests.proofs.court import LAST, Stage, bond_again, convict
 
 #: Header fields that can be the hash of nothing; each is refused by no check of the ledger.
 HOLLOW = ("allocation_root", "state_root", "meter_root")
@@ -126,7 +126,7 @@ def test_a_header_posted_again_is_asked_about_anew(stage: Stage, desk: Desk) -> 
         _overdue(stage, desk, ask)
         proof = Proof("withheld", (stage.claim.evidence, ask.question))
         convict(stage, proof)
-        _bond_again(stage)
+        bond_again(stage)
         stage.operator.post_instead(told.before.header_hash, told.payload, told.certificate)
         assert stage.refusal(proof) == "Fault_NotProven()"
         market = read_market(stage.chain, ledger)
@@ -150,20 +150,11 @@ def test_orders_that_nobody_shows_are_committed_anew(stage: Stage, desk: Desk) -
         ask = next(ask for ask in unanswered(lie) if ask.question.root == nothing)
         _overdue(stage, desk, ask)
         convict(stage, Proof("withheld", (lie.evidence, ask.question)))
-        _bond_again(stage)
+        bond_again(stage)
         committed = stage.run.contracts.ledger.functions.ordersCommittedAt(LAST)
         assert committed.call() == 0
         stage.operator.commit_orders(LAST, stage.claim.header.orders_root)
         assert committed.call() == stage.chain.now()
-
-
-def _bond_again(stage: Stage) -> None:
-    """Put up what was slashed."""
-    chain, token, bond = stage.chain, stage.run.contracts.token, stage.court.bond
-    amount = bond.functions.minimum().call()
-    chain.transact(token.functions.mint(chain.payer, amount))
-    chain.transact(token.functions.approve(bond.address, amount))
-    chain.transact(bond.functions.bond(amount))
 
 
 def _overdue(stage: Stage, desk: Desk, ask: Ask) -> None:

@@ -13,7 +13,8 @@ from oracle.inject import INJECTABLE
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 #: Functions of the contract that prove nothing.
 OTHERS = {
-    "annex", "bond", "commit", "committedIn", "escrow", "forced", "ledger", "requests", "verifier",
+    "annex", "bond", "commit", "committedIn", "escrow", "forced", "ledger", "readings", "requests",
+    "verifier",
 }  # fmt: skip
 #: The same fault of an interval that has no header to make a claim of.
 AHEAD = {"seedAhead": "seed"}

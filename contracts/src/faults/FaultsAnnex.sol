@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IClearingLedger} from "../interfaces/IClearingLedger.sol";
 import {IDataRequests} from "../interfaces/IDataRequests.sol";
+import {IFiledReadings} from "../interfaces/IFiledReadings.sol";
 import {IForcedOrders} from "../interfaces/IForcedOrders.sol";
 import {INetworkVerifier} from "../interfaces/INetworkVerifier.sol";
 import {IOracleBond} from "../interfaces/IOracleBond.sol";
@@ -23,12 +24,14 @@ contract FaultsAnnex is MeterFaults, CoverFaults, InputFaults {
     /// @param verifier_ The network check.
     /// @param forced_ The forced orders.
     /// @param requests_ The questions about data.
+    /// @param readings_ The filed readings.
     constructor(
         IClearingLedger ledger_,
         IOracleBond bond_,
         ISettlementEscrow escrow_,
         INetworkVerifier verifier_,
         IForcedOrders forced_,
-        IDataRequests requests_
-    ) Court(ledger_, bond_, escrow_, verifier_, forced_, requests_) {}
+        IDataRequests requests_,
+        IFiledReadings readings_
+    ) Court(ledger_, bond_, escrow_, verifier_, forced_, requests_) MeterFaults(readings_) {}
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IFiledReadings} from "../interfaces/IFiledReadings.sol";
 import {IMeterFaults} from "../interfaces/IMeterFaults.sol";
 import {Committed} from "../libraries/Committed.sol";
 import {Cover} from "../libraries/Cover.sol";
@@ -17,6 +18,15 @@ import {Court} from "./Court.sol";
 /// @notice See IMeterFaults.
 abstract contract MeterFaults is Court, IMeterFaults {
     using Headers for bytes;
+
+    /// @notice The readings that no header may leave out.
+    IFiledReadings public immutable readings;
+
+    /// @notice Bind the proofs to the readings of a market.
+    /// @param readings_ The filed readings.
+    constructor(IFiledReadings readings_) {
+        readings = readings_;
+    }
 
     /// @inheritdoc IMeterFaults
     function subscription(
@@ -53,6 +63,29 @@ abstract contract MeterFaults is Court, IMeterFaults {
             header,
             m.interval != measured || m.consumedWh > Metering.MAX_WH || m.producedWh > Metering.MAX_WH
                 || Metering.signer(m, ledger.domainSeparator()) != p.meterOperator
+        );
+    }
+
+    /// @inheritdoc IMeterFaults
+    function readingIgnored(
+        HeaderEvidence calldata header,
+        bytes calldata filed,
+        LeafEvidence calldata reading,
+        LeafEvidence calldata preState,
+        bytes calldata policy
+    ) external {
+        uint256 t = header.payload.interval();
+        uint256 due = readings.dueOf(keccak256(filed));
+        if (due == 0 || due > t) revert Fault_NotCommitted();
+        Records.Reading memory m = Records.reading(filed);
+        Policies.Policy memory p = Policies.open(policy, header.payload.policyHash());
+        Committed.leaf(header.payload.meterRoot(), _treeDepth, Records.KIND_READING, m.index, reading);
+        Committed.leaf(header.payload.preStateRoot(), _treeDepth, Records.KIND_STATE, m.index, preState);
+        // Nothing was filed out of range or of interval 0, which is what an interval measures that settles nothing.
+        _convict(
+            header,
+            reading.record.length == 0 && preState.record.length != 0 && m.interval == Metering.measured(p, t)
+                && Metering.signer(m, ledger.domainSeparator()) == p.meterOperator
         );
     }
 

@@ -29,6 +29,22 @@ interface IMeterFaults {
         bytes calldata policy
     ) external;
 
+    /// @notice A reading that was filed on the chain in time is settled by this interval, signed by the metering
+    /// operator and of somebody who has a state, and none of that participant is settled. Another signed one in its
+    /// place is no fault: of two, the metering operator has signed both.
+    /// @param header The header.
+    /// @param filed The packed reading as it was filed.
+    /// @param reading What lies at its index in the readings tree, and its path.
+    /// @param preState The participant's state before the interval.
+    /// @param policy The packed policy.
+    function readingIgnored(
+        HeaderEvidence calldata header,
+        bytes calldata filed,
+        LeafEvidence calldata reading,
+        LeafEvidence calldata preState,
+        bytes calldata policy
+    ) external;
+
     /// @notice A leaf's imbalance lines are not what its earlier allocation and its reading give. The reserve's own
     /// line has its own proof.
     /// @param header The header.

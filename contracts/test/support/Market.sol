@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {ClearingLedger} from "../../src/ClearingLedger.sol";
 import {DataRequests} from "../../src/DataRequests.sol";
 import {FaultProofs} from "../../src/FaultProofs.sol";
+import {FiledReadings} from "../../src/FiledReadings.sol";
 import {ForcedOrders} from "../../src/ForcedOrders.sol";
 import {GridRegistry} from "../../src/GridRegistry.sol";
 import {MarketTerms} from "../../src/MarketTerms.sol";
@@ -59,6 +60,7 @@ abstract contract Market is Example {
     ForcedOrders internal forced;
     DataRequests internal requests;
     MarketTerms internal terms;
+    FiledReadings internal readings;
 
     bytes32[] internal chainA;
     bytes32[] internal chainB;
@@ -108,7 +110,8 @@ abstract contract Market is Example {
         address verifierAt = vm.computeCreateAddress(address(this), nonce + 5);
         address forcedAt = vm.computeCreateAddress(address(this), nonce + 6);
         address requestsAt = vm.computeCreateAddress(address(this), nonce + 7);
-        bytes memory peers = abi.encode(address(ledger), bondAt, escrowAt, verifierAt, forcedAt, requestsAt);
+        address readingsAt = vm.computeCreateAddress(address(this), nonce + 9);
+        bytes memory peers = abi.encode(address(ledger), bondAt, escrowAt, verifierAt, forcedAt, requestsAt, readingsAt);
         faults = FaultProofs(create("FaultProofs", peers));
         beacon = CommitReveal(createBeacon());
         escrow = SettlementEscrow(
@@ -124,6 +127,8 @@ abstract contract Market is Example {
                 abi.encode(address(ledger), vm.addr(GRID_KEY), vm.addr(MARKET_KEY), address(this), TERMS_DELAY)
             )
         );
+        readings = FiledReadings(create("FiledReadings", abi.encode(address(ledger))));
+        assertEq(address(readings), readingsAt);
         assertEq(address(terms), ledger.terms());
         assertEq(address(bond), bondAt);
         assertEq(address(faults), faultsAt);
