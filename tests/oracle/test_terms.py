@@ -17,7 +17,9 @@ from deploy.deployment import deploy_pilot
 from deploy.pilot import read_pilot
 from offchain.grid.model import unpack
 from oracle import cli
-from oracle.terms import sign_message
+from offchain.grid.load import load_grid
+from offchain.grid.tighten import with_limits
+from oracle.terms import GATES_TO_SEND, TermsOffice, sign_message
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "pilot.example.toml"
 GRID_OPERATOR = development_key("grid operator", 0)
@@ -93,6 +95,45 @@ def test_a_limit_falls_by_a_signature_made_elsewhere(office: Office) -> None:
     assert [entry["grid_version"] for entry in shown["in_force"]] == [1, told["grid_version"]]
     assert shown["in_force"][1]["from"] == 3
     assert office.terms("show")["roles"]["grid"] == GRID_OPERATOR.address
+
+
+def test_what_is_announced_is_the_grid_that_was_meant_whoever_registers_another(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who watches for registrations sends a grid of his own right behind each."""
+    registry = office.deployment.registry
+    foreign = load_grid("ieee118").grid.packed()
+    transact = Chain.transact
+
+    def followed(chain: Chain, call: Any, *others: Any) -> Any:
+        receipt = transact(chain, call, *others)
+        if call.fn_name == "registerGrid":
+            transact(chain, registry.functions.registerGrid(foreign))
+        return receipt
+
+    monkeypatch.setattr(Chain, "transact", followed)
+    before = unpack(bytes(registry.functions.packedGrid(1).call()))
+    wanted = int(before.limit_wh[3]) - 10
+    message = office.terms("tighten", "--limit", f"3={wanted}", "--message")
+    signature = sign_message(message, GRID_OPERATOR).hex()
+    told = office.terms("tighten", "--limit", f"3={wanted}", "--signature", signature)
+    after = unpack(bytes(registry.functions.packedGrid(told["grid_version"]).call()))
+    assert after.limit_wh[3] == wanted
+    wires = TermsOffice(
+        office.chain, office.deployment.ledger, office.deployment.terms, registry
+    ).registered(with_limits(before, {3: wanted - 10}))
+    assert unpack(bytes(registry.functions.packedGrid(wires).call())).limit_wh[3] == wanted - 10
+
+
+def test_a_signature_is_not_for_ever_unless_it_is_asked_for(office: Office) -> None:
+    """Signed and then not sent, it could be brought years later by whoever has seen it."""
+    given = ("tighten", "--limit", "3=4000", "--message")
+    assert office.terms(*given)["message"]["lastGate"] == 3 + GATES_TO_SEND
+    assert office.terms(*given, "--last-gate", "9")["message"]["lastGate"] == 9
+    # which of them it was need not be said again
+    signed = sign_message(office.terms(*given, "--last-gate", "9"), GRID_OPERATOR).hex()
+    told = office.terms("tighten", "--limit", "3=4000", "--signature", signed)
+    assert told["from"] == 3
 
 
 def test_a_line_of_a_loop_is_held_and_not_taken_out(office: Office) -> None:
