@@ -355,8 +355,8 @@ contract TermsTest is Market {
             abi.encodePacked(uint16(2), uint16(1), uint8(20), uint8(0), uint256(0)),
             packedLine(0, 1, 256_000, 5000, 2),
             new bytes(16),
-            hex"0100000001",
-            hex"0000"
+            hex"01000000010003",
+            bytes.concat(packedLayer(1, 0, 0), packedLayer(0, 0, 5000), packedLayer(0, 1, 5000))
         );
         uint32 version = registry.registerGrid(two);
         vm.prank(vm.addr(GRID_KEY));

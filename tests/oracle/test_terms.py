@@ -222,3 +222,7 @@ def test_a_participant_moves_with_everybodys_signatures(office: Office, tmp_path
     assert "move: '1-2' will not do" in office.refused(
         "announce", "contracts", "--bundle", str(office.genesis), "--gate", "9", "--move", "1-2"
     )
+    for bus in ("14", "70000"):
+        assert f"move: {bus} is not a bus; the grid in force has 0 ... 13" in office.refused(
+            "announce", "contracts", *given[:4], "--move", f"1={bus}"
+        )
