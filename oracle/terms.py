@@ -20,6 +20,7 @@ from web3.contract.contract import ContractFunction
 from web3.logs import DISCARD
 
 from deploy.chain import Chain
+from deploy.contracts import artifact
 from deploy.grids import register_grid
 from offchain.commitment.terms import Terms
 from offchain.errors import InputError
@@ -74,6 +75,17 @@ class TermsOffice:
     ledger: Contract
     terms: Contract
     registry: Contract
+
+    @classmethod
+    def of(cls, chain: Chain, ledger_address: str) -> TermsOffice:
+        """The terms of a market's ledger."""
+
+        def at(name: str, address: ChecksumAddress) -> Contract:
+            return chain.web3.eth.contract(address=address, abi=artifact(name).abi)
+
+        ledger = at("ClearingLedger", Web3.to_checksum_address(ledger_address))
+        terms = at("MarketTerms", ledger.functions.terms().call())
+        return cls(chain, ledger, terms, at("GridRegistry", ledger.functions.registry().call()))
 
     # ASKING
 

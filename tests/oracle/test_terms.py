@@ -9,17 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account.signers.local import LocalAccount
+from web3.contract.contract import ContractFunction
+from web3.types import TxReceipt
 
 from deploy import devnet
 from deploy.chain import Chain, development_key
 from deploy.contracts import Deployment
 from deploy.deployment import deploy_pilot
 from deploy.pilot import read_pilot
-from offchain.grid.model import unpack
-from oracle import cli
 from offchain.grid.load import load_grid
+from offchain.grid.model import unpack
 from offchain.grid.tighten import with_limits
+from oracle import cli
 from oracle.terms import GATES_TO_SEND, TermsOffice, sign_message
+from oracle.watch import Watcher
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "pilot.example.toml"
 GRID_OPERATOR = development_key("grid operator", 0)
@@ -105,8 +109,10 @@ def test_what_is_announced_is_the_grid_that_was_meant_whoever_registers_another(
     foreign = load_grid("ieee118").grid.packed()
     transact = Chain.transact
 
-    def followed(chain: Chain, call: Any, *others: Any) -> Any:
-        receipt = transact(chain, call, *others)
+    def followed(
+        chain: Chain, call: ContractFunction, account: LocalAccount | None = None
+    ) -> TxReceipt:
+        receipt = transact(chain, call, account)
         if call.fn_name == "registerGrid":
             transact(chain, registry.functions.registerGrid(foreign))
         return receipt
@@ -184,6 +190,33 @@ def test_a_policy_is_announced_waits_and_can_be_taken_back(office: Office) -> No
     assert [entry["kind"] for entry in office.terms("show")["announced"]] == ["policy"]
     assert office.terms("cancel", "policy")["cancelled"] is True
     assert office.terms("show")["announced"] == []
+
+
+def test_a_watcher_tells_each_announced_change_once_and_what_is_wrong_with_a_grid(
+    office: Office,
+) -> None:
+    watcher = Watcher(
+        lambda: office.chain, office.deployment.ledger.address, lambda _: None, grace_s=0
+    )
+    assert watcher.look() == []
+    office.terms(
+        "announce", "policy", "--genesis", str(office.genesis), "--set", "spread_ticks=10000"
+    )
+    (event,) = watcher.look()
+    assert event.kind == "terms"
+    assert event.alarm
+    assert event.words.startswith("another policy is announced for interval 3, adoptable from")
+    assert watcher.look() == []
+    # what the registry takes and no auditor does: a tolerance of the signer's choice
+    packed = bytearray(office.deployment.registry.functions.packedGrid(1).call())
+    packed[6] = 1
+    registry, terms = office.deployment.registry.functions, office.deployment.terms.functions
+    office.chain.transact(registry.registerGrid(bytes(packed)))
+    office.chain.transfer(GRID_OPERATOR.address, 10**20)
+    office.chain.transact(terms.announceGrid(registry.latestVersion().call(), 9), GRID_OPERATOR)
+    (event,) = watcher.look()
+    assert "Nobody can clear or audit under it: eps_grid: does not follow" in event.words
+    assert watcher.exit_code == 0
 
 
 def test_shares_are_announced_with_the_registrars_signature(office: Office, tmp_path: Path) -> None:
