@@ -616,6 +616,32 @@ contract TermsTest is Market {
         assertEq(uint256(mine.announced(SHARES).gate), 5);
     }
 
+    /// @dev EIP-1271: the registrar of these tests is a contract, which signs by a key of its own that it could change.
+    function isValidSignature(bytes32 digest, bytes calldata signature) external pure returns (bytes4) {
+        (bytes32 r, bytes32 s, uint8 v) =
+            (bytes32(signature[:32]), bytes32(signature[32:64]), uint8(bytes1(signature[64:65])));
+        return ecrecover(digest, v, r, s) == vm.addr(STRANGER_KEY) ? this.isValidSignature.selector : bytes4(0);
+    }
+
+    function test_sharesThatAContractSignedHoldOnceTheyHaveWaited() public {
+        bytes32 root = keccak256("shares of the next period");
+        bytes32 message = keccak256(abi.encode(keccak256("Shares(bytes32 sharesRoot,uint32 gate)"), root, uint32(5)));
+        vm.startPrank(vm.addr(MARKET_KEY));
+        bytes memory foreign = _sign(GRID_KEY, message);
+        vm.expectRevert(IMarketTerms.Terms_NotSigned.selector);
+        terms.announceShares(root, 5, foreign);
+        terms.announceShares(root, 5, _sign(STRANGER_KEY, message));
+        vm.stopPrank();
+        _postUntil(vm.getBlockTimestamp() + TERMS_DELAY);
+        uint32 from = terms.adopt(SHARES);
+        (, bytes32 policy, bytes32 shares, bytes32 contracts) = terms.latest();
+        assertEq(shares, root);
+        (, bytes32 before) = terms.inForce(from - 1);
+        assertEq(before, opening());
+        (, bytes32 then_) = terms.inForce(from);
+        assertEq(then_, keccak256(abi.encodePacked(policy, root, contracts)));
+    }
+
     function _termsWith(address registrar) private returns (MarketTerms) {
         return MarketTerms(
             create(
