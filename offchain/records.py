@@ -100,9 +100,22 @@ READING: Final = np.dtype(
 
 SHARE: Final = np.dtype([("index", "u4"), ("share_ppb", "u4")])
 
-#: The six sums of a sum tree, in order.
+#: The sums of a sum tree, in order. ``energy_credit`` and ``energy_debit`` are the parts of ``credit`` and ``debit``
+#: that the cleared energy makes; the rest is settled with the reserve, and each balances on its own.
 SUMS: Final = np.dtype(
-    [(name, "u8") for name in ("requested", "offered", "served", "dispatched", "credit", "debit")]
+    [
+        (name, "u8")
+        for name in (
+            "requested",
+            "offered",
+            "served",
+            "dispatched",
+            "credit",
+            "debit",
+            "energy_credit",
+            "energy_debit",
+        )
+    ]
 )
 
 BUS: Final = np.dtype(

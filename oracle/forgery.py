@@ -17,18 +17,17 @@ from offchain.commitment.header import Header
 from offchain.proofs.claim import Claim, NodeEvidence
 from offchain.proofs.preimages import (
     NO_SUMS,
+    SUMS_BYTES,
     Node,
     Preimages,
     Sums,
-    packed_sums,
     unpacked_sums,
 )
 from offchain.records import BUS, wire
 
 _STEP: Final = 2 * HASH_BYTES
-_SUM_BYTES: Final = len(packed_sums(NO_SUMS))
-#: Header fields of the sums of the allocation root, in the order of ``SUM_NAMES``.
-_TOTALS: Final = tuple(f"{name}_sum" if name in ("credit", "debit") else name for name in SUM_NAMES)
+#: Header fields of those sums of the allocation root that a header repeats, in the order of ``SUM_NAMES``.
+_TOTALS: Final = (*SUM_NAMES[:4], "credit_sum", "debit_sum")
 
 
 def with_leaf(claim: Claim, field: str, index: int, preimage: bytes, height: int = 0) -> Claim:
@@ -86,7 +85,8 @@ def with_node(
     fields: dict[str, int | bytes] = {"allocation_root": root}
     if totals:
         fields |= {
-            name: getattr(claim.header, name) + by for name, by in zip(_TOTALS, change, strict=True)
+            name: getattr(claim.header, name) + by
+            for name, by in zip(_TOTALS, change, strict=False)
         }
     return claim.told(_with(claim.header, **fields), known)
 
@@ -97,7 +97,7 @@ def _climb(known: Preimages, node: bytes, index: int, path: bytes, change: Sums)
         sibling, opened = path[at : at + HASH_BYTES], known[path[at + HASH_BYTES : at + _STEP]]
         sums = tuple(own + by for own, by in zip(unpacked_sums(opened), change, strict=True))
         pair = (sibling, node) if index & 1 else (node, sibling)
-        joined: Node = known.join(*pair, sums, opened[_SUM_BYTES:])
+        joined: Node = known.join(*pair, sums, opened[SUMS_BYTES:])
         node, index = joined.hash, index >> 1
     return node
 

@@ -20,6 +20,7 @@ from offchain.errors import InputError
 from offchain.market import Interval
 from offchain.orders.table import OrderTable
 from offchain.proofs.claim import ChainFacts, NodeEvidence, open_claim
+from offchain.proofs.preimages import NO_SUMS
 from offchain.records import BUS, RESERVE, wire
 from offchain.units import MAX_TICKS
 from oracle.demo import DemoRun
@@ -119,7 +120,7 @@ def _false_node(truth: Truth, committed: OrderTable) -> Interval:
     node = NodeEvidence(
         BUS_TAG + at.evidence.bus, 0, b"", b"", at.evidence.position, at.evidence.upper
     )
-    told = with_node(claim, node, BUS_TAG + record.tobytes(), (1, 0, 0, 0, 0, 0)).header
+    told = with_node(claim, node, BUS_TAG + record.tobytes(), (1, *NO_SUMS[1:])).header
     return with_header(interval, allocation_root=told.allocation_root, requested=told.requested)
 
 

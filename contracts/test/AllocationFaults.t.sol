@@ -43,7 +43,7 @@ contract AllocationFaultsTest is Market {
             vm.expectRevert(_NOT_PROVEN);
             faults.pot(h, a, shareEvidence(v, i));
             vm.expectRevert(_NOT_PROVEN);
-            faults.shortfall(h, a, allocationEvidence(v, RESERVE), packedPolicy());
+            faults.shortfall(h, a, rootOpened(v), packedPolicy());
             vm.expectRevert(_NOT_PROVEN);
             faults.transition(h, a, statesEvidence(v, i), packedPolicy());
             vm.expectRevert(_NOT_PROVEN);
@@ -384,7 +384,7 @@ contract AllocationFaultsTest is Market {
         v.allocations[RESERVE].potShare += 1;
         complete(v);
         HeaderEvidence memory h = postInterval(v).header;
-        faults.shortfall(h, allocationEvidence(v, A), allocationEvidence(v, RESERVE), packedPolicy());
+        faults.shortfall(h, allocationEvidence(v, A), rootOpened(v), packedPolicy());
         _assertVoided();
     }
 
@@ -394,7 +394,7 @@ contract AllocationFaultsTest is Market {
         for (uint256 i = 0; i < PARTICIPANTS; ++i) {
             AllocationEvidence memory a = allocationEvidence(v, i);
             vm.expectRevert(_NOT_PROVEN);
-            faults.shortfall(h, a, allocationEvidence(v, RESERVE), packedPolicy());
+            faults.shortfall(h, a, rootOpened(v), packedPolicy());
         }
     }
 
@@ -404,7 +404,7 @@ contract AllocationFaultsTest is Market {
         v.allocations[B].shortfall -= 2;
         complete(v);
         HeaderEvidence memory h = postInterval(v).header;
-        faults.shortfall(h, allocationEvidence(v, A), allocationEvidence(v, RESERVE), packedPolicy());
+        faults.shortfall(h, allocationEvidence(v, A), rootOpened(v), packedPolicy());
         _assertVoided();
     }
 

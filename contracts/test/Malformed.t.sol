@@ -161,11 +161,23 @@ contract MalformedTest is Market {
         faults.pot(h, line, share);
     }
 
-    function test_shortfall_theReserveIsTheReserve() public {
+    function test_shortfall_theRootIsTheRoot() public {
         (Interval memory v, HeaderEvidence memory h) = _posted();
         AllocationEvidence memory line = allocationEvidence(v, A);
-        vm.expectRevert(_MALFORMED);
-        faults.shortfall(h, line, line, packedPolicy());
+        bytes memory root = rootOpened(v);
+        root[0] ^= 0x01;
+        vm.expectRevert(_NOT_COMMITTED);
+        faults.shortfall(h, line, root, packedPolicy());
+    }
+
+    function test_reserve_theRootIsTheRoot() public {
+        (Interval memory v, HeaderEvidence memory h) = _posted();
+        AllocationEvidence memory line = allocationEvidence(v, RESERVE);
+        LeafEvidence memory pre = stateEvidence(v.pre, RESERVE);
+        bytes memory root = rootOpened(v);
+        root[127] ^= 0x01;
+        vm.expectRevert(_NOT_COMMITTED);
+        IMeterFaults(address(faults)).reserve(h, line, root, pre, packedPolicy());
     }
 
     function test_placement_refusesAContractOfAnotherLength() public {
@@ -209,7 +221,7 @@ contract MalformedTest is Market {
         AllocationEvidence memory line = allocationEvidence(v, A);
         LeafEvidence memory pre = stateEvidence(v.pre, A);
         vm.expectRevert(_MALFORMED);
-        IMeterFaults(address(faults)).reserve(h, line, pre, packedPolicy());
+        IMeterFaults(address(faults)).reserve(h, line, rootOpened(v), pre, packedPolicy());
     }
 
     /* ------------------------------------------------ SUMS, BUSES, TREES ------------------------------------- */
@@ -318,9 +330,9 @@ contract MalformedTest is Market {
         (Interval memory v, HeaderEvidence memory h) = _posted();
         BusEvidence memory bus = busEvidence(v, 2);
         vm.expectRevert(_MALFORMED);
-        faults.price(h, bus, new bytes(48), packedPolicy());
+        faults.price(h, bus, new bytes(64), packedPolicy());
         vm.expectRevert(_NOT_COMMITTED);
-        faults.price(h, bus, new bytes(96), packedPolicy());
+        faults.price(h, bus, new bytes(128), packedPolicy());
     }
 
     function test_network_takesTheCommittedVectorOnly() public {

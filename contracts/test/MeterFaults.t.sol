@@ -76,6 +76,12 @@ contract MeterFaultsTest is Market {
         _proofs().imbalance(h, a, _past, earlier, stateEvidence(w.pre, i), readingEvidence(w, i), packedPolicy());
     }
 
+    function _proveReserve(Interval memory w, HeaderEvidence memory h) private {
+        AllocationEvidence memory line = allocationEvidence(w, RESERVE);
+        bytes memory root = rootOpened(w);
+        _proofs().reserve(h, line, root, stateEvidence(w.pre, RESERVE), packedPolicy());
+    }
+
     function _assertVoided(uint32 head) private view {
         assertEq(ledger.head(), head);
         assertEq(bond.bonded(), BOND - PENALTY);
@@ -94,7 +100,7 @@ contract MeterFaultsTest is Market {
             vm.expectRevert(_NOT_PROVEN);
             faults.transition(h, a, statesEvidence(w, i), packedPolicy());
             vm.expectRevert(_NOT_PROVEN);
-            faults.shortfall(h, a, allocationEvidence(w, RESERVE), packedPolicy());
+            faults.shortfall(h, a, rootOpened(w), packedPolicy());
             AllocationEvidence memory earlier = allocationEvidence(v, i);
             LeafEvidence memory reading = readingEvidence(w, i);
             vm.expectRevert(i == RESERVE ? ICourt.Fault_Malformed.selector : _NOT_PROVEN);
@@ -103,8 +109,13 @@ contract MeterFaultsTest is Market {
             vm.expectRevert(_NOT_PROVEN);
             _proofs().meterReading(h, uint32(i), reading, packedPolicy());
         }
+        bytes memory root = rootOpened(w);
+        AllocationEvidence memory line_ = allocationEvidence(w, RESERVE);
+        LeafEvidence memory pre_ = stateEvidence(w.pre, RESERVE);
         vm.expectRevert(_NOT_PROVEN);
-        _proofs().reserve(h, allocationEvidence(w, RESERVE), stateEvidence(w.pre, RESERVE), packedPolicy());
+        _proofs().reserve(h, line_, root, pre_, packedPolicy());
+        vm.expectRevert(_NOT_PROVEN);
+        faults.totals(h, root);
         assertEq(ledger.head(), 2);
     }
 
@@ -204,7 +215,7 @@ contract MeterFaultsTest is Market {
         w.allocations[RESERVE].imbalanceDebit = 400_000;
         _finish(w);
         HeaderEvidence memory h = postInterval(w).header;
-        _proofs().reserve(h, allocationEvidence(w, RESERVE), stateEvidence(w.pre, RESERVE), packedPolicy());
+        _proveReserve(w, h);
         _assertVoided(1);
     }
 
@@ -215,7 +226,7 @@ contract MeterFaultsTest is Market {
         w.allocations[RESERVE].imbalanceDebit = 9000;
         _finish(w);
         HeaderEvidence memory h = postInterval(w).header;
-        _proofs().reserve(h, allocationEvidence(w, RESERVE), stateEvidence(w.pre, RESERVE), packedPolicy());
+        _proveReserve(w, h);
         _assertVoided(1);
     }
 
@@ -227,7 +238,43 @@ contract MeterFaultsTest is Market {
         w.allocations[RESERVE].imbalanceDebit = 9000 + 1e15;
         _finish(w);
         HeaderEvidence memory h = postInterval(w).header;
-        _proofs().reserve(h, allocationEvidence(w, RESERVE), stateEvidence(w.pre, RESERVE), packedPolicy());
+        _proveReserve(w, h);
+        _assertVoided(1);
+    }
+
+    function test_reserve_namesMoreOnBothSidesThanTheOthersTell() public {
+        (, Interval memory w) = _metered();
+        w.allocations[RESERVE].imbalanceCredit += 1;
+        w.allocations[RESERVE].imbalanceDebit += 1;
+        _finish(w);
+        HeaderEvidence memory h = postInterval(w).header;
+        _proveReserve(w, h);
+        _assertVoided(1);
+    }
+
+    function test_reserve_isNotGivenThePot() public {
+        (, Interval memory w) = _metered();
+        uint256 pot = w.totals[6];
+        assertTrue(pot != 0, "there is a pot");
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            w.allocations[i].potShare = 0;
+        }
+        w.totals[6] = 0;
+        w.allocations[RESERVE].imbalanceCredit += pot;
+        _finish(w);
+        HeaderEvidence memory h = postInterval(w).header;
+        faults.totals(h, rootOpened(w));
+        _assertVoided(1);
+    }
+
+    function test_reserve_doesNotPayIntoThePot() public {
+        (, Interval memory w) = _metered();
+        w.totals[6] += 10;
+        w.allocations[S].potShare += 10;
+        w.allocations[RESERVE].imbalanceCredit -= 10;
+        _finish(w);
+        HeaderEvidence memory h = postInterval(w).header;
+        faults.totals(h, rootOpened(w));
         _assertVoided(1);
     }
 
@@ -238,7 +285,7 @@ contract MeterFaultsTest is Market {
         w.allocations[RESERVE].imbalanceDebit = 0;
         _finish(w);
         HeaderEvidence memory h = postInterval(w).header;
-        _proofs().reserve(h, allocationEvidence(w, RESERVE), stateEvidence(w.pre, RESERVE), packedPolicy());
+        _proveReserve(w, h);
         _assertVoided(1);
     }
 }

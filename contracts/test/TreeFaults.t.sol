@@ -48,10 +48,10 @@ contract TreeFaultsTest is Market {
     }
 
     function _hashOpened(bytes memory opened) private pure returns (bytes32) {
-        bytes memory sums = new bytes(64);
+        bytes memory sums = new bytes(80);
         bytes memory children = new bytes(64);
-        for (uint256 i = 0; i < 64; ++i) {
-            children[i] = opened[i];
+        for (uint256 i = 0; i < 80; ++i) {
+            if (i < 64) children[i] = opened[i];
             sums[i] = opened[64 + i];
         }
         return keccak256(bytes.concat(hex"02", children, keccak256(sums)));
@@ -64,17 +64,6 @@ contract TreeFaultsTest is Market {
             Build.sums(busTree(v, 2, 0).sums),
             _nodeSalt(2, 2, 0)
         );
-    }
-
-    function _allocationRootOpened(Interval memory v) private pure returns (bytes memory) {
-        bytes32 bus0 = keccak256(bytes.concat(hex"03", Build.bus(v.buses[0])));
-        bytes32 left =
-            keccak256(bytes.concat(hex"02", bus0, keccak256(hex"04"), Build.sumsHash(v.buses[0].sums, bytes16(0))));
-        bytes32 bus1 = keccak256(bytes.concat(hex"03", Build.bus(v.buses[1])));
-        bytes32 bus2 = keccak256(bytes.concat(hex"03", Build.bus(v.buses[2])));
-        Records.Sums memory zone = Build.add(v.buses[1].sums, v.buses[2].sums);
-        bytes32 right = keccak256(bytes.concat(hex"02", bus1, bus2, Build.sumsHash(zone, bytes16(0))));
-        return bytes.concat(left, right, Build.sums(Build.add(v.buses[0].sums, zone)), bytes16(0));
     }
 
     /// @dev The node over slots 0 and 1 of bus 2 with its children.
@@ -138,7 +127,7 @@ contract TreeFaultsTest is Market {
             faults.sumNode(h, nodes[i]);
         }
         bytes memory root = _rootOfBus2(v);
-        bytes memory top = _allocationRootOpened(v);
+        bytes memory top = rootOpened(v);
         bytes memory vector = _vector(v);
         BusEvidence memory bus = busEvidence(v, 2);
         vm.expectRevert(_NOT_PROVEN);
@@ -208,10 +197,10 @@ contract TreeFaultsTest is Market {
     }
 
     function _sumPreimage(bytes memory opened) private pure returns (bytes memory) {
-        bytes memory sums = new bytes(64);
+        bytes memory sums = new bytes(80);
         bytes memory children = new bytes(64);
-        for (uint256 i = 0; i < 64; ++i) {
-            children[i] = opened[i];
+        for (uint256 i = 0; i < 80; ++i) {
+            if (i < 64) children[i] = opened[i];
             sums[i] = opened[64 + i];
         }
         return bytes.concat(hex"02", children, keccak256(sums));
@@ -222,17 +211,22 @@ contract TreeFaultsTest is Market {
     /// @dev A bus whose record claims other sums than its root has.
     function _wrongBus(uint256 field) private view returns (Interval memory v) {
         v = example();
-        Records.Sums memory s = v.buses[2].sums;
+        _raise(v.buses[2].sums, field);
+    }
+
+    function _raise(Records.Sums memory s, uint256 field) private pure {
         if (field == 0) s.requested += 1;
         if (field == 1) s.offered += 1;
         if (field == 2) s.served += 1;
         if (field == 3) s.dispatched += 1;
         if (field == 4) s.credit += 1;
         if (field == 5) s.debit += 1;
+        if (field == 6) s.energyCredit += 1;
+        if (field == 7) s.energyDebit += 1;
     }
 
     function test_busRoot_everySum() public {
-        for (uint256 field = 0; field < 6; ++field) {
+        for (uint256 field = 0; field < 8; ++field) {
             uint256 snapshot = vm.snapshotState();
             Interval memory v = _wrongBus(field);
             HeaderEvidence memory h = _postLazily(v);
@@ -243,21 +237,25 @@ contract TreeFaultsTest is Market {
     }
 
     function test_sumNode_aZoneThatAddsWrongly() public {
-        Interval memory v = example();
-        // The zone's sums are made from a bus record of other sums than the one committed.
-        SumEvidence memory e = _zoneNode(v);
-        Records.Sums memory zone = Build.add(v.buses[1].sums, v.buses[2].sums);
-        zone.debit += 1;
-        e.parent.preimage = bytes.concat(
-            keccak256(bytes.concat(hex"03", e.left)),
-            keccak256(bytes.concat(hex"03", e.right)),
-            Build.sums(zone),
-            bytes16(0)
-        );
-        bytes32 root = _rootFrom(_hashOpened(e.parent.preimage), e.parent.position, e.parent.upper);
-        HeaderEvidence memory h = _postWithAllocationRoot(v, root);
-        faults.sumNode(h, e);
-        _assertVoided();
+        for (uint256 field = 0; field < 8; ++field) {
+            uint256 snapshot = vm.snapshotState();
+            Interval memory v = example();
+            // The zone's sums are made from a bus record of other sums than the one committed.
+            SumEvidence memory e = _zoneNode(v);
+            Records.Sums memory zone = Build.add(v.buses[1].sums, v.buses[2].sums);
+            _raise(zone, field);
+            e.parent.preimage = bytes.concat(
+                keccak256(bytes.concat(hex"03", e.left)),
+                keccak256(bytes.concat(hex"03", e.right)),
+                Build.sums(zone),
+                bytes16(0)
+            );
+            bytes32 root = _rootFrom(_hashOpened(e.parent.preimage), e.parent.position, e.parent.upper);
+            HeaderEvidence memory h = _postWithAllocationRoot(v, root);
+            faults.sumNode(h, e);
+            _assertVoided();
+            vm.revertToState(snapshot);
+        }
     }
 
     function test_sumNode_aNodeInsideABusThatAddsWrongly() public {
@@ -304,7 +302,7 @@ contract TreeFaultsTest is Market {
             if (field == 2) v.totals[2] += 1;
             if (field == 3) (v.totals[4], v.totals[5]) = (v.totals[4] + 1, v.totals[5] + 1);
             HeaderEvidence memory h = postInterval(v).header;
-            faults.totals(h, _allocationRootOpened(v));
+            faults.totals(h, rootOpened(v));
             _assertVoided();
             vm.revertToState(snapshot);
         }
@@ -314,7 +312,7 @@ contract TreeFaultsTest is Market {
         Interval memory v = example();
         v.totals[7] = 1;
         HeaderEvidence memory h = postInterval(v).header;
-        faults.totals(h, _allocationRootOpened(v));
+        faults.totals(h, rootOpened(v));
         _assertVoided();
     }
 

@@ -299,8 +299,8 @@ class IntervalRules:
         upper = UpperTree.of(layout, buses)
         findings.equal(Rule.ROOT, "allocation_root", upper.root, bundle.header.allocation_root)
         for name, total in upper.sums.items():
-            field = f"{name}_sum" if name in ("credit", "debit") else name
-            stated = getattr(bundle.header, field)
+            field = {"credit": "credit_sum", "debit": "debit_sum"}.get(name, name)
+            stated = getattr(bundle.header, field, upper.sums["energy_credit"])
             findings.equal(Rule.TOTALS, f"the total {field}", total, stated)
 
     def _check_totals(self, money: Payments) -> None:

@@ -143,7 +143,7 @@ def _join(start: IntpArray, count: IntpArray) -> tuple[_Join, IntpArray, IntpArr
 
 @dataclass(frozen=True, eq=False)
 class _Level:
-    """Nodes of one height: hashes uint8[m, 32], sums uint64[m, 6], hashes of sums uint8[m, 32]."""
+    """Nodes of one height: hashes uint8[m, 32], sums uint64[m, 8], hashes of sums uint8[m, 32]."""
 
     hashes: Bytes
     sums: Uint64Array
@@ -158,7 +158,7 @@ class BusTrees:
         layout: their shape.
         levels: from the leaves up.
         roots: uint8[n, 32], root of each bus.
-        sums: uint64[n, 6], totals of each bus.
+        sums: uint64[n, 8], totals of each bus.
     """
 
     layout: Layout
@@ -276,7 +276,7 @@ class UpperTree:
 
 
 def leaf_sums(allocation: Table) -> Uint64Array:
-    """What each allocation record adds to the sums of its ancestors; uint64[N, 6]."""
+    """What each allocation record adds to the sums of its ancestors; uint64[N, 8]."""
     terms = (
         ("essential_q_wh", "flexible_q_wh"),
         ("supply_q_wh",),
@@ -284,6 +284,8 @@ def leaf_sums(allocation: Table) -> Uint64Array:
         ("supply_x_wh",),
         ("supply_pay", "pot_share", "imbalance_credit"),
         ("energy_cost", "shortfall", "subscription", "imbalance_debit"),
+        ("supply_pay", "pot_share"),
+        ("energy_cost", "shortfall"),
     )
     sums = np.zeros((len(allocation), len(SUM_NAMES)), dtype=np.uint64)
     for column, names in enumerate(terms):
@@ -293,5 +295,5 @@ def leaf_sums(allocation: Table) -> Uint64Array:
 
 
 def sums_bytes(sums: Uint64Array) -> Bytes:
-    """Sums as committed: six big-endian u64 per row; uint8[n, 48]."""
+    """Sums as committed: eight big-endian u64 per row; uint8[n, 64]."""
     return words(sums.ravel(), "u8").reshape(len(sums), -1)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from offchain.clearing.certificate import Certificate, check_network
-from offchain.commitment.allocation import MAX_BUS_DEPTH, SUM_NAMES, leaf_sums
+from offchain.commitment.allocation import MAX_BUS_DEPTH, SUM_NAMES
 from offchain.commitment.hashing import (
     BUS_TAG,
     EMPTY_ROOTS,
@@ -25,7 +25,14 @@ from offchain.keccak import keccak
 from offchain.pricing import layer_tightness, price_ticks
 from offchain.proofs.claim import BusEvidence, Claim, NodeAt, SumEvidence, bus_sums
 from offchain.proofs.lines import Shown
-from offchain.proofs.preimages import NO_SUMS, Place, Sums, UndisclosedError, add, unpacked_sums
+from offchain.proofs.opening import opening
+from offchain.proofs.preimages import (
+    SUMS_BYTES,
+    Place,
+    UndisclosedError,
+    add,
+    unpacked_sums,
+)
 from offchain.records import (
     ALLOCATION,
     BUS,
@@ -36,7 +43,6 @@ from offchain.records import (
     ORDER,
     SHARE,
     STATE,
-    wire,
 )
 
 _SUM_BYTES: Final = 1 + 3 * HASH_BYTES
@@ -48,28 +54,6 @@ _PLAIN: Final = (
     (KIND_STATE, "state_root", STATE.itemsize),
     (KIND_SHARE, "shares_root", SHARE.itemsize),
 )
-
-
-def opening(claim: Claim, digest: bytes) -> tuple[bytes, Sums]:
-    """A node with sums as the contracts open it, by what it is, and its sums.
-
-    Raises:
-        UndisclosedError: it is not known, or is nothing that has sums.
-    """
-    if digest in EMPTY_ROOTS:
-        return bytes([EMPTY_ROOTS.index(digest)]), NO_SUMS
-    preimage = claim.known[digest]
-    if preimage[:1] == SUM_INNER_TAG and len(preimage) == _SUM_BYTES:
-        opened = claim.known.opened(preimage)
-        return opened, unpacked_sums(opened[2 * HASH_BYTES :])
-    if preimage[:1] == BUS_TAG and len(preimage) == 1 + BUS.itemsize:
-        return preimage[1:], bus_sums(np.frombuffer(preimage[1:], dtype=wire(BUS))[0])
-    if preimage[:2] == LEAF_TAG + bytes([KIND_ALLOCATION]):
-        record = preimage[2:]
-        if len(record) == ALLOCATION.itemsize:
-            table = np.frombuffer(record, dtype=wire(ALLOCATION)).astype(ALLOCATION)
-            return record, tuple(leaf_sums(table)[0].tolist())
-    raise UndisclosedError(f"commitment: 0x{digest.hex()} has no sums")
 
 
 def sum_node(claim: Claim) -> Iterator[Shown]:
@@ -135,7 +119,7 @@ def bus_placement(claim: Claim) -> Iterator[Shown]:
 
 
 def totals(claim: Claim) -> Iterator[Shown]:
-    """The header's totals are not the root's sums, or it has both a pot and a shortfall."""
+    """The header's totals are not the root's, energy does not balance, or both pot and shortfall."""
     header = claim.header
     with suppress(UndisclosedError):
         opened, sums = opening(claim, header.allocation_root)
@@ -147,7 +131,9 @@ def totals(claim: Claim) -> Iterator[Shown]:
             header.credit_sum,
             header.debit_sum,
         )
-        yield (opened,), sums != told or (header.pot != 0 and header.shortfall != 0)
+        *same, energy_credit, energy_debit = sums
+        wrong = tuple(same) != told or energy_credit != energy_debit
+        yield (opened,), wrong or (header.pot != 0 and header.shortfall != 0)
 
 
 def price(claim: Claim) -> Iterator[Shown]:
@@ -161,7 +147,7 @@ def price(claim: Claim) -> Iterator[Shown]:
             ]
             above = [claim.known[digest] for digest in hashes]
             if len(above) != holarchy.depth or any(
-                len(sums) != 64 or any(sums[48:]) for sums in above
+                len(sums) != SUMS_BYTES + SALT_BYTES or any(sums[SUMS_BYTES:]) for sums in above
             ):
                 continue
             sums = [bus_sums(at.row), *map(unpacked_sums, above)]
@@ -178,7 +164,7 @@ def price(claim: Claim) -> Iterator[Shown]:
                         ),
                     )
             expected = int(price_ticks(claim.policy, np.array(tau, dtype=np.int64)))
-            packed = b"".join(sums_[:48] for sums_ in above)
+            packed = b"".join(sums_[:SUMS_BYTES] for sums_ in above)
             arguments = (at.evidence, packed, claim.policy.packed())
             yield arguments, int(at.row["price_ticks"]) != expected
 

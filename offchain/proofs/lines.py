@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from offchain.clearing.ramps import bracket as bracket_of
+from offchain.commitment.allocation import SUM_NAMES
 from offchain.commitment.hashing import EMPTY_ROOTS
 from offchain.fairness.draw import gumbel, uniform
 from offchain.fairness.key import key_ticks
@@ -16,8 +17,9 @@ from offchain.fairness.state import join, next_deficit, next_memory
 from offchain.keccak import keccak
 from offchain.policy import Policy
 from offchain.proofs.claim import AllocationEvidence, Claim, LeafEvidence, Row, slot_evidence
+from offchain.proofs.opening import opening
 from offchain.proofs.preimages import UndisclosedError
-from offchain.records import CONTRACT, ORDER, RESERVE, SHARE, SIDES, STATE, wire
+from offchain.records import CONTRACT, ORDER, SHARE, SIDES, STATE, wire
 from offchain.units import PPB, WH_TICKS_PER_MICRO
 
 Arguments = tuple[object, ...]
@@ -158,14 +160,12 @@ def shortfall(claim: Claim) -> Iterator[Shown]:
     """A part of the shortfall is not in proportion to the headroom."""
     header, policy = claim.header, claim.policy
     missing = header.shortfall
-    reserve = next((line for line in claim.lines if line.index == RESERVE), None)
-    if reserve is None:
+    try:
+        root, sums = opening(claim, header.allocation_root)
+    except UndisclosedError:
         return
-    own = ints(reserve.row)
-    others = missing + own["imbalance_credit"] + own["imbalance_debit"]
-    all_headroom = policy.p_hi_ticks * header.served // WH_TICKS_PER_MICRO - max(
-        header.debit_sum - others, 0
-    )
+    costs = max(sums[SUM_NAMES.index("energy_debit")] - missing, 0)
+    all_headroom = policy.p_hi_ticks * header.served // WH_TICKS_PER_MICRO - costs
     for line in claim.lines:
         a = ints(line.row)
         used = a["essential_x_wh"] + a["flexible_x_wh"]
@@ -178,7 +178,7 @@ def shortfall(claim: Claim) -> Iterator[Shown]:
                 or all_headroom <= 0
                 or not is_part(a["shortfall"], missing, headroom, all_headroom)
             )
-        yield (line.evidence, reserve.evidence, policy.packed()), wrong
+        yield (line.evidence, root, policy.packed()), wrong
 
 
 def is_part(part: int, amount: int, weight: int, total: int) -> bool:

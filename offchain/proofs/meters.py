@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from offchain.commitment.allocation import SUM_NAMES
 from offchain.commitment.header import NO_READINGS_ROOT
 from offchain.metering.imbalance import deviations, imbalance, reserve_funds
 from offchain.metering.readings import unsigned_rows
@@ -20,6 +21,7 @@ from offchain.proofs.claim import (
     Line,
 )
 from offchain.proofs.lines import Shown, ints, state_of
+from offchain.proofs.opening import opening
 from offchain.proofs.preimages import UndisclosedError
 from offchain.records import ALLOCATION, READING, RESERVE, STATE, wire
 from offchain.units import MAX_ORDER_WH, PPB
@@ -120,8 +122,13 @@ def _due(
 
 
 def reserve(claim: Claim) -> Iterator[Shown]:
-    """The reserve pays more than it has, or credits are scaled down further than rounding can."""
+    """The reserve is not the others' counterpart, overspends, or scales credits down too far."""
     scale, leaves = claim.header.imbalance_scale_ppb, 1 << claim.depth
+    try:
+        root, sums = opening(claim, claim.header.allocation_root)
+    except UndisclosedError:
+        return
+    beside_energy = sums[SUM_NAMES.index("credit")] - sums[SUM_NAMES.index("energy_credit")]
     for line, pre in _states(claim):
         if line.index != RESERVE:
             continue
@@ -131,10 +138,10 @@ def reserve(claim: Claim) -> Iterator[Shown]:
         held = (s["credit"], s["debit"], s["peak"])
         funds = reserve_funds(claim.policy, *held, gained - spent)
         paid = a["imbalance_debit"]
-        wrong = scale > PPB or paid > funds
+        wrong = paid + a["imbalance_credit"] != beside_energy or scale > PPB or paid > funds
         if not wrong and scale < PPB:
             ppb = leaves * claim.policy.p_hi_ticks * 2**31 // 10**12
             if scale:
                 ppb = min(ppb, (paid + leaves) // scale)
             wrong = funds - paid > leaves + ppb
-        yield (line.evidence, pre, claim.policy.packed()), wrong
+        yield (line.evidence, root, pre, claim.policy.packed()), wrong

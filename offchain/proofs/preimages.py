@@ -22,10 +22,13 @@ from offchain.commitment.hashing import (
 )
 from offchain.errors import ClearwattError
 from offchain.keccak import keccak
+from offchain.records import SUMS
 
-#: The six sums of a node, in the order of ``records.SUMS``.
+#: The sums of a node, in the order of ``records.SUMS``.
 Sums = tuple[int, ...]
-NO_SUMS: Final[Sums] = (0,) * 6
+NO_SUMS: Final[Sums] = (0,) * len(SUMS.names or ())
+#: Bytes of packed sums.
+SUMS_BYTES: Final = SUMS.itemsize
 NO_SALT: Final = bytes(SALT_BYTES)
 _PLAIN_BYTES: Final = 1 + 2 * HASH_BYTES
 _SUM_BYTES: Final = 1 + 3 * HASH_BYTES
@@ -175,13 +178,13 @@ def node_salt(salt_key: bytes, bus: int, level: int, position: int) -> bytes:
 
 
 def packed_sums(sums: Sums) -> bytes:
-    """Sums as committed: six big-endian u64."""
+    """Sums as committed: big-endian u64."""
     return b"".join(number.to_bytes(8, "big") for number in sums)
 
 
 def unpacked_sums(data: bytes) -> Sums:
-    """The sums of their first 48 bytes."""
-    return tuple(int.from_bytes(data[at : at + 8], "big") for at in range(0, 48, 8))
+    """The sums that some bytes begin with."""
+    return tuple(int.from_bytes(data[at : at + 8], "big") for at in range(0, SUMS_BYTES, 8))
 
 
 def add(left: Sums, right: Sums) -> Sums:

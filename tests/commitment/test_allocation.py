@@ -55,7 +55,7 @@ def subtree(bus: int, leaves: list[tuple[bytes, list[int]]], height: int, positi
     half = 1 << (height - 1)
     left = subtree(bus, leaves[:half], height - 1, 2 * position)
     right = subtree(bus, leaves[half:], height - 1, 2 * position + 1)
-    sums = b"".join(sum(s[i] for _, s in leaves).to_bytes(8, "big") for i in range(6))
+    sums = b"".join(sum(s[i] for _, s in leaves).to_bytes(8, "big") for i in range(8))
     place = bus.to_bytes(2, "big") + bytes([height]) + position.to_bytes(4, "big")
     salt = keccak(b"\x05" + SALT_KEY + place)[:16]
     return keccak(b"\x02" + left + right + keccak(sums + salt))
@@ -75,7 +75,7 @@ def test_every_bus_has_the_root_of_its_definition(
         assert layout.depth[bus] == depth_of(len(members))
         root = subtree(bus, leaves, depth_of(len(members)), 0)
         assert trees.roots[bus].tobytes() == root
-        assert trees.sums[bus].tolist() == [sum(sums[i][k] for i in members) for k in range(6)]
+        assert trees.sums[bus].tolist() == [sum(sums[i][k] for i in members) for k in range(8)]
 
 
 @settings(max_examples=40)
@@ -104,7 +104,7 @@ def above(nodes: dict[int, tuple[bytes, list[int]]], height: int, position: int)
         return inside[position][0]
     left = above(nodes, height - 1, 2 * position)
     right = above(nodes, height - 1, 2 * position + 1)
-    sums = [sum(s[k] for _, s in inside.values()).to_bytes(8, "big") for k in range(6)]
+    sums = [sum(s[k] for _, s in inside.values()).to_bytes(8, "big") for k in range(8)]
     return keccak(b"\x02" + left + right + keccak(b"".join(sums) + bytes(16)))
 
 
@@ -164,6 +164,8 @@ def test_a_line_adds_its_quantities_and_its_money() -> None:
             2 ** names(name)
             for name in ("energy_cost", "shortfall", "subscription", "imbalance_debit")
         ),
+        2 ** names("supply_pay") + 2 ** names("pot_share"),
+        2 ** names("energy_cost") + 2 ** names("shortfall"),
     ]
     assert leaf_sums(line).tolist() == [expected]
 

@@ -13,8 +13,8 @@ from offchain.commitment.trees import PlainTree
 from offchain.errors import ClearwattError
 from offchain.market import Outcome, clear_interval
 from offchain.proofs import Claim
-from offchain.proofs.buses import opening
 from offchain.proofs.claim import NodeAt
+from offchain.proofs.opening import opening
 from offchain.records import (
     ALLOCATION,
     BUS,
@@ -26,6 +26,7 @@ from offchain.records import (
     KIND_SHARE,
     KIND_STATE,
     ORDER,
+    RESERVE,
     SHARE,
     STATE,
     wire,
@@ -259,12 +260,23 @@ def _pairs(stage: Stage) -> Iterator[Mutant]:
         lie = stage.claim_of(truth.told(followed(truth, moved)))
         change = f"{micro} to another"
         yield Mutant("allocation", "pot_share", change, lie, own, 0, micro)
+    lie = stage.claim_of(truth.told(followed(truth, _pot_to_the_reserve(outcome))))
+    worth = outcome.payments.pot
+    yield Mutant("allocation", "pot_share", "all to the reserve", lie, own, 0, worth)
     yield from _other_shares(stage)
     paid = truth.column("energy_cost")
     rows = np.argsort(-paid).tolist()[:2]
     moved = changed(outcome, ("energy_cost", rows[0], -1), ("energy_cost", rows[1], 1))
     lie = stage.claim_of(truth.told(followed(truth, moved)))
     yield Mutant("allocation", "energy_cost", "1 to another", lie, own, 0, 1)
+
+
+def _pot_to_the_reserve(outcome: Outcome) -> Outcome:
+    """No pot: what was in it is said to be what the reserve receives."""
+    table, payments = outcome.allocation.copy(), outcome.payments
+    table["pot_share"] = 0
+    table["imbalance_credit"][RESERVE] += payments.pot
+    return replace(outcome, allocation=table, payments=replace(payments, pot=0))
 
 
 def _other_shares(stage: Stage) -> Iterator[Mutant]:

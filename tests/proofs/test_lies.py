@@ -34,15 +34,16 @@ from offchain.market import Genesis, Interval, clear_interval
 from offchain.orders.signing import signed
 from offchain.orders.table import Quantities, orders_from_columns
 from offchain.proofs import RULES, Claim, Proof, proofs, published_claim
-from offchain.proofs.buses import opening
 from offchain.proofs.claim import NodeAt
-from offchain.proofs.preimages import packed_sums, unpacked_sums
-from offchain.records import BUS, KIND_STATE, STATE, wire
+from offchain.proofs.opening import opening
+from offchain.proofs.preimages import NO_SUMS, packed_sums, unpacked_sums
+from offchain.records import BUS, KIND_STATE, RESERVE, STATE, wire
+from offchain.settlement import apportion
 from oracle.bundles import BundleDirectory
 from oracle.chain import Operator
 from oracle.demo import DemoRun
 from oracle.forgery import with_leaf, with_node
-from oracle.lies import NAMES, ORDER_LIES, tell
+from oracle.lies import NAMES, ORDER_LIES, Truth, changed, followed, tell
 from oracle.reader import read_market
 from oracle.scenario import draw_scenario
 from oracle.terminal import Reporter
@@ -119,7 +120,7 @@ def false_sum(claim: Claim) -> Claim:
     opened = claim.known.opened(at.evidence.preimage)
     sums = unpacked_sums(opened[2 * HASH_BYTES :])
     digest = claim.known.add(packed_sums((sums[0] + 1, *sums[1:])) + opened[-16:])
-    return with_node(claim, at.evidence, children + digest, (1, 0, 0, 0, 0, 0))
+    return with_node(claim, at.evidence, children + digest, (1, *NO_SUMS[1:]))
 
 
 def false_bus_sum(claim: Claim) -> Claim:
@@ -127,7 +128,7 @@ def false_bus_sum(claim: Claim) -> Claim:
     at = a_node(claim, a_bus)
     record = np.frombuffer(at.evidence.preimage[1:], dtype=wire(BUS)).copy()
     record["requested"] += 1
-    return with_node(claim, at.evidence, BUS_TAG + record.tobytes(), (1, 0, 0, 0, 0, 0))
+    return with_node(claim, at.evidence, BUS_TAG + record.tobytes(), (1, *NO_SUMS[1:]))
 
 
 def false_angle(claim: Claim) -> Claim:
@@ -261,6 +262,57 @@ def test_a_lie_in_the_trees_is_proven(stage: Stage, what: str) -> None:
         lie = forge(stage.claim)
         stage.post_claim(lie)
         convict(stage, proof_of(lie, fault))
+
+
+# POT AND RESERVE
+
+
+def pot_to_the_reserve(truth: Truth) -> Interval:
+    """Nobody has a part of the pot; the reserve is said to receive as much more."""
+    outcome = truth.interval.outcome
+    table, payments = outcome.allocation.copy(), outcome.payments
+    table["pot_share"] = 0
+    table["imbalance_credit"][RESERVE] += payments.pot
+    moved = replace(outcome, allocation=table, payments=replace(payments, pot=0))
+    return truth.told(followed(truth, moved))
+
+
+def reserve_to_the_pot(truth: Truth) -> Interval:
+    """The pot is larger by what the reserve does not receive, and split as agreed."""
+    outcome = truth.interval.outcome
+    table, payments = outcome.allocation.copy(), outcome.payments
+    taken = int(table["imbalance_credit"][RESERVE])
+    assert taken > 0
+    shares = truth.before.market.shares["share_ppb"].astype(np.int64)
+    table["pot_share"] = apportion(payments.pot + taken, shares)
+    table["imbalance_credit"][RESERVE] = 0
+    moved = replace(outcome, allocation=table, payments=replace(payments, pot=payments.pot + taken))
+    return truth.told(followed(truth, moved))
+
+
+def reserve_on_both_sides(truth: Truth) -> Interval:
+    """The reserve is said to receive and to pay a micro more than the others tell."""
+    outcome = truth.interval.outcome
+    more = (("imbalance_credit", RESERVE, 1), ("imbalance_debit", RESERVE, 1))
+    return truth.told(followed(truth, changed(outcome, *more)))
+
+
+@pytest.mark.parametrize(
+    ("fault", "tale"),
+    [
+        ("totals", pot_to_the_reserve),
+        ("totals", reserve_to_the_pot),
+        ("reserve", reserve_on_both_sides),
+    ],
+)
+def test_money_between_pot_and_reserve_is_proven(
+    stage: Stage, fault: str, tale: Callable[[Truth], Interval]
+) -> None:
+    with stage.undone():
+        stage.commit(stage.orders)
+        lie = tale(stage.truth)
+        stage.post(lie)
+        convict(stage, proof_of(stage.claim_of(lie), fault))
 
 
 # MALFORMED EVIDENCE

@@ -89,13 +89,13 @@ abstract contract AllocationFaults is Court, IFaultProofs {
     function shortfall(
         HeaderEvidence calldata header,
         AllocationEvidence calldata allocation,
-        AllocationEvidence calldata reserve,
+        bytes calldata root,
         bytes calldata policy
     ) external {
         bytes calldata h = header.payload;
         (Records.Allocation memory a,) = Committed.allocation(h, allocation);
-        (Records.Allocation memory r,) = Committed.allocation(h, reserve);
-        if (r.index != 0) revert Fault_Malformed();
+        (bytes32 hash, Records.Sums memory s) = Committed.open(root);
+        if (hash != h.allocationRoot()) revert Fault_NotCommitted();
         Policies.Policy memory p = Policies.open(policy, h.policyHash());
         uint256 missing = h.shortfall();
         if (missing == 0) {
@@ -104,10 +104,8 @@ abstract contract AllocationFaults is Court, IFaultProofs {
         }
         uint256 top = p.pHi * (a.essential.x + a.flexible.x) / 1000;
         uint256 headroom = top > a.energyCost ? top - a.energyCost : 0;
-        // All energy costs together are the debits less the shortfall and what the reserve receives and pays; p_hi is
-        // a multiple of 1000.
-        uint256 others = missing + r.imbalanceCredit + r.imbalanceDebit;
-        uint256 costs = h.debitSum() > others ? h.debitSum() - others : 0;
+        // All energy costs together are the energy debits less the shortfall; p_hi is a multiple of 1000.
+        uint256 costs = s.energyDebit > missing ? s.energyDebit - missing : 0;
         uint256 all = p.pHi * h.served() / 1000;
         _convict(
             header, a.shortfall > headroom || all <= costs || !_isPart(a.shortfall, missing, headroom, all - costs)

@@ -92,15 +92,20 @@ abstract contract MeterFaults is Court, IMeterFaults {
     function reserve(
         HeaderEvidence calldata header,
         AllocationEvidence calldata allocation,
+        bytes calldata root,
         LeafEvidence calldata preState,
         bytes calldata policy
     ) external {
         (Records.Allocation memory a,) = Committed.allocation(header.payload, allocation);
         if (a.index != 0) revert Fault_Malformed();
+        (bytes32 hash, Records.Sums memory all) = Committed.open(root);
+        if (hash != header.payload.allocationRoot()) revert Fault_NotCommitted();
+        // What all receive beside energy is what the reserve pays, and what itself receives.
+        bool isCounterpart = all.energyCredit + a.imbalanceDebit + a.imbalanceCredit == all.credit;
         Policies.Policy memory p = Policies.open(policy, header.payload.policyHash());
         Records.State memory s = _state(header, 0, preState);
         uint256 scale = header.payload.imbalanceScale();
-        _convict(header, !Metering.reserveByRule(p, s, a, scale, 1 << _treeDepth));
+        _convict(header, !isCounterpart || !Metering.reserveByRule(p, s, a, scale, 1 << _treeDepth));
     }
 
     /// @dev A participant's state before the interval; without one its line is another fault.

@@ -37,8 +37,9 @@ abstract contract TreeFaults is Court, IFaultProofs {
             s.requested != m.requested + r.requested || s.offered != m.offered + r.offered
                 || s.served != m.served + r.served || s.dispatched != m.dispatched + r.dispatched
                 || s.credit != m.credit + r.credit || s.debit != m.debit + r.debit
+                || s.energyCredit != m.energyCredit + r.energyCredit || s.energyDebit != m.energyDebit + r.energyDebit
                 // Sums above the buses are public; with a salt nobody could hold a price to them.
-                || (node.parent.bus.length == 0 && Records.number(parent, 112, 16) != 0)
+                || (node.parent.bus.length == 0 && Records.number(parent, 128, 16) != 0)
         );
     }
 
@@ -99,7 +100,7 @@ abstract contract TreeFaults is Court, IFaultProofs {
             header,
             s.requested != h.requested() || s.offered != h.offered() || s.served != h.served()
                 || s.dispatched != h.dispatched() || s.credit != h.creditSum() || s.debit != h.debitSum()
-                || (h.pot() != 0 && h.shortfall() != 0)
+                || s.energyCredit != s.energyDebit || (h.pot() != 0 && h.shortfall() != 0)
         );
     }
 
@@ -109,14 +110,15 @@ abstract contract TreeFaults is Court, IFaultProofs {
     {
         Records.Bus memory b = Committed.bus(header.payload, bus);
         GridData.Holarchy memory g = _holarchy(header);
-        if (bus.upper.length != 64 * g.depth || sums.length != 48 * g.depth) revert Fault_Malformed();
+        if (bus.upper.length != 64 * g.depth || sums.length != Records.SUMS_LENGTH * g.depth) revert Fault_Malformed();
         Records.Sums[] memory layer = new Records.Sums[](g.depth + 1);
         layer[0] = b.sums;
         for (uint256 i = 1; i <= g.depth; ++i) {
             // Sums above the buses are public: their salt is zero.
-            bytes32 hash = keccak256(abi.encodePacked(sums[48 * (i - 1):48 * i], bytes16(0)));
+            uint256 from = Records.SUMS_LENGTH * (i - 1);
+            bytes32 hash = keccak256(abi.encodePacked(sums[from:from + Records.SUMS_LENGTH], bytes16(0)));
             if (hash != bytes32(Records.number(bus.upper, 64 * (i - 1) + 32, 32))) revert Fault_NotCommitted();
-            layer[i] = Records.sums(sums, 48 * (i - 1));
+            layer[i] = Records.sums(sums, from);
         }
         uint256 tau = _tightest(g.layers(), layer, bus.position);
         _convict(header, b.priceTicks != FairPlay.price(Policies.open(policy, header.payload.policyHash()), tau));

@@ -63,12 +63,12 @@ interface IFaultProofs is ICourt {
     /// @notice A leaf's part of the shortfall is not in proportion to its headroom, rounded down or up.
     /// @param header The header.
     /// @param allocation The leaf, its bus and its path.
-    /// @param reserve The community reserve's leaf, which tells energy costs from other payments.
+    /// @param root The allocation root, opened as in SumEvidence, which tells all energy costs together.
     /// @param policy The packed policy.
     function shortfall(
         HeaderEvidence calldata header,
         AllocationEvidence calldata allocation,
-        AllocationEvidence calldata reserve,
+        bytes calldata root,
         bytes calldata policy
     ) external;
 
@@ -135,7 +135,8 @@ interface IFaultProofs is ICourt {
     /// subtree that contains it.
     function busPlacement(HeaderEvidence calldata header, uint16 number, BusEvidence calldata bus) external;
 
-    /// @notice The header's totals are not the sums of the allocation root, or it has both a pot and a shortfall.
+    /// @notice The header's totals are not the sums of the allocation root, energy is not paid for by energy alone, or
+    /// there are both a pot and a shortfall.
     /// @param header The header.
     /// @param root The root, opened as in SumEvidence.
     function totals(HeaderEvidence calldata header, bytes calldata root) external;
@@ -143,7 +144,7 @@ interface IFaultProofs is ICourt {
     /// @notice A bus's price is not that of its tightest layer (section 5).
     /// @param header The header.
     /// @param bus The bus and its path.
-    /// @param sums The sums of every node above the bus, from below, 48 bytes each.
+    /// @param sums The sums of every node above the bus, from below, 64 bytes each.
     /// @param policy The packed policy.
     function price(HeaderEvidence calldata header, BusEvidence calldata bus, bytes calldata sums, bytes calldata policy)
         external;

@@ -49,14 +49,17 @@ interface IMeterFaults {
         bytes calldata policy
     ) external;
 
-    /// @notice The reserve pays more than it has, or credits are scaled down although it could pay them.
+    /// @notice The reserve pays more than it has, or something else than the others receive; or credits are scaled down
+    /// although it could pay them.
     /// @param header The header.
     /// @param allocation The reserve's leaf, its bus and its path.
+    /// @param root The allocation root, opened as in SumEvidence.
     /// @param preState The reserve's state before the interval.
     /// @param policy The packed policy.
     function reserve(
         HeaderEvidence calldata header,
         AllocationEvidence calldata allocation,
+        bytes calldata root,
         LeafEvidence calldata preState,
         bytes calldata policy
     ) external;

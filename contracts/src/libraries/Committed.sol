@@ -15,7 +15,7 @@ library Committed {
     using Headers for bytes;
 
     /// @dev Bytes of an opened inner node: `left ‖ right ‖ sums ‖ salt`.
-    uint256 internal constant OPENED_LENGTH = 128;
+    uint256 internal constant OPENED_LENGTH = 144;
 
     /// @notice Open a participant's line of an interval.
     /// @param payload The header's payload.
@@ -153,7 +153,9 @@ library Committed {
                 served: a.essential.x + a.flexible.x,
                 dispatched: a.supply.x,
                 credit: a.supplyPay + a.potShare + a.imbalanceCredit,
-                debit: a.energyCost + a.shortfall + a.subscription + a.imbalanceDebit
+                debit: a.energyCost + a.shortfall + a.subscription + a.imbalanceDebit,
+                energyCredit: a.supplyPay + a.potShare,
+                energyDebit: a.energyCost + a.shortfall
             });
             hash = Trees.leaf(Records.KIND_ALLOCATION, opening);
         } else if (opening.length == Records.BUS_LENGTH) {

@@ -83,8 +83,7 @@ library Metering {
         if (scale > FairPlay.PPB || paid > funds) return false;
         if (scale == FairPlay.PPB) return true;
         // Scaled at the right rate, each credit is rounded down by less than one, and the rate itself by less than
-        // one ppb of all credits. These are at most 2 * 2^30 Wh at p_hi for each participant, whatever the reserve's
-        // line says: it could name more on both sides.
+        // one ppb of all credits. These are at most 2 * 2^30 Wh at p_hi for each participant.
         uint256 ppb = leaves * p.pHi * 2 ** 31 / 1e12;
         if (scale != 0) ppb = _min(ppb, (paid + leaves) / scale);
         return funds - paid <= leaves + ppb;

@@ -18,8 +18,9 @@ library Records {
     uint256 internal constant CONTRACT_LENGTH = 30;
     uint256 internal constant READING_LENGTH = 81;
     uint256 internal constant SHARE_LENGTH = 8;
-    uint256 internal constant BUS_LENGTH = 103;
-    uint256 internal constant ROOTLESS_BUS_LENGTH = 71;
+    uint256 internal constant BUS_LENGTH = 119;
+    uint256 internal constant ROOTLESS_BUS_LENGTH = 87;
+    uint256 internal constant SUMS_LENGTH = 64;
 
     /// @notice Thrown when a record does not have the length of its kind.
     error Records_Length();
@@ -102,7 +103,8 @@ library Records {
         uint8 v;
     }
 
-    /// @notice Six sums of a subtree; Wh and micro.
+    /// @notice Sums of a subtree; Wh and micro. The energy sums are the parts of credit and debit that the cleared
+    /// energy makes; the rest is settled with the reserve.
     struct Sums {
         uint256 requested;
         uint256 offered;
@@ -110,6 +112,8 @@ library Records {
         uint256 dispatched;
         uint256 credit;
         uint256 debit;
+        uint256 energyCredit;
+        uint256 energyDebit;
     }
 
     /// @notice A bus of the allocation tree; price in ticks, theta in the grid's angle unit, pi in 2^-16 tick.
@@ -225,7 +229,7 @@ library Records {
     function bus(bytes calldata record) internal pure returns (Bus memory b) {
         if (record.length != BUS_LENGTH) revert Records_Length();
         b = _bus(record);
-        b.root = bytes32(number(record, 71, 32));
+        b.root = bytes32(number(record, ROOTLESS_BUS_LENGTH, 32));
     }
 
     /// @notice Decode a bus whose last field is given apart.
@@ -247,9 +251,9 @@ library Records {
         b.sums = sums(record, 23);
     }
 
-    /// @notice Decode six sums out of a longer record.
+    /// @notice Decode sums out of a longer record.
     /// @param record The bytes.
-    /// @param offset Where the 48 bytes start.
+    /// @param offset Where the 64 bytes start.
     /// @return s The sums.
     function sums(bytes calldata record, uint256 offset) internal pure returns (Sums memory s) {
         s.requested = number(record, offset, 8);
@@ -258,6 +262,8 @@ library Records {
         s.dispatched = number(record, offset + 24, 8);
         s.credit = number(record, offset + 32, 8);
         s.debit = number(record, offset + 40, 8);
+        s.energyCredit = number(record, offset + 48, 8);
+        s.energyDebit = number(record, offset + 56, 8);
     }
 
     function _ramp(bytes calldata record, uint256 offset) private pure returns (Ramp memory r) {

@@ -21,7 +21,7 @@ struct LeafEvidence {
 /// @param record The packed allocation record; empty stands for the empty leaf.
 /// @param slot Where it lies below its bus.
 /// @param lower `sibling ‖ sumsHash` steps from the leaf to its bus's root, 64 bytes each.
-/// @param bus The packed bus record less its root, which leaf and path give: 71 bytes.
+/// @param bus The packed bus record less its root, which leaf and path give: 87 bytes.
 /// @param position Where the bus lies in the grid's holarchy.
 /// @param upper `sibling ‖ sumsHash` steps from the bus node to the allocation root, 64 bytes each.
 struct AllocationEvidence {
@@ -50,9 +50,9 @@ struct NodeEvidence {
 }
 
 /// @notice An inner node of the allocation tree, opened together with both of its children.
-/// @param parent The node; its preimage here is `left 32 ‖ right 32 ‖ sums 48 ‖ salt 16`.
+/// @param parent The node; its preimage here is `left 32 ‖ right 32 ‖ sums 64 ‖ salt 16`.
 /// @param left What the left child is: one byte (height of an empty subtree), an allocation record, a bus record, or
-/// 128 bytes as of `parent`.
+/// 144 bytes as of `parent`.
 /// @param right What the right child is.
 struct SumEvidence {
     NodeEvidence parent;

@@ -82,7 +82,9 @@ library Build {
             uint64(s.served),
             uint64(s.dispatched),
             uint64(s.credit),
-            uint64(s.debit)
+            uint64(s.debit),
+            uint64(s.energyCredit),
+            uint64(s.energyDebit)
         );
     }
 
@@ -133,7 +135,9 @@ library Build {
             a.served + b.served,
             a.dispatched + b.dispatched,
             a.credit + b.credit,
-            a.debit + b.debit
+            a.debit + b.debit,
+            a.energyCredit + b.energyCredit,
+            a.energyDebit + b.energyDebit
         );
     }
 

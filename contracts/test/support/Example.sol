@@ -363,7 +363,9 @@ abstract contract Example is TestBase {
             a.essential.x + a.flexible.x,
             a.supply.x,
             a.supplyPay + a.potShare + a.imbalanceCredit,
-            a.energyCost + a.shortfall + a.subscription + a.imbalanceDebit
+            a.energyCost + a.shortfall + a.subscription + a.imbalanceDebit,
+            a.supplyPay + a.potShare,
+            a.energyCost + a.shortfall
         );
     }
 
@@ -388,6 +390,18 @@ abstract contract Example is TestBase {
             sums[position(b)] = v.buses[b].sums;
         }
         return Build.sumTree(nodes, sums, HOLARCHY_DEPTH, position_, 0, 0);
+    }
+
+    /// @dev The allocation root as proofs open it: children, sums and a salt of zero.
+    function rootOpened(Interval memory v) internal pure returns (bytes memory) {
+        bytes32 bus0 = keccak256(bytes.concat(hex"03", Build.bus(v.buses[0])));
+        bytes32 left =
+            keccak256(bytes.concat(hex"02", bus0, keccak256(hex"04"), Build.sumsHash(v.buses[0].sums, bytes16(0))));
+        bytes32 bus1 = keccak256(bytes.concat(hex"03", Build.bus(v.buses[1])));
+        bytes32 bus2 = keccak256(bytes.concat(hex"03", Build.bus(v.buses[2])));
+        Records.Sums memory zone = Build.add(v.buses[1].sums, v.buses[2].sums);
+        bytes32 right = keccak256(bytes.concat(hex"02", bus1, bus2, Build.sumsHash(zone, bytes16(0))));
+        return bytes.concat(left, right, Build.sums(Build.add(v.buses[0].sums, zone)), bytes16(0));
     }
 
     function certificateOf(Interval memory v) internal pure returns (bytes memory certificate) {

@@ -43,6 +43,8 @@ export const lineSums = (row) => [
   row.supply_x_wh,
   row.supply_pay + row.pot_share + row.imbalance_credit,
   row.energy_cost + row.shortfall + row.subscription + row.imbalance_debit,
+  row.supply_pay + row.pot_share,
+  row.energy_cost + row.shortfall,
 ];
 
 const NO_SUMS = SUMS.map(() => 0n);

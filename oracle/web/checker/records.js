@@ -4,7 +4,8 @@ import { concat, fromInt, toInt, toUint } from './bytes.js';
 
 export const KIND = { order: 1, allocation: 2, state: 3, contract: 4, reading: 5, share: 6 };
 export const SIDES = ['essential', 'flexible', 'supply'];
-export const SUMS = ['requested', 'offered', 'served', 'dispatched', 'credit', 'debit'];
+export const SUMS =
+  'requested offered served dispatched credit debit energy_credit energy_debit'.split(' ');
 /** Registration number of the community reserve. */
 export const RESERVE = 0;
 
