@@ -66,7 +66,7 @@ slither: setup-node .venv-assurance/.installed ## Hold Slither's findings agains
 halmos: setup-node .venv-assurance/.installed ## Prove claims and header chain for all inputs
 	cd contracts && PATH="$(FORGE):$$PATH" FOUNDRY_TEST=test/symbolic \
 		FOUNDRY_OUT=cache/symbolic/out FOUNDRY_CACHE_PATH=cache/symbolic/cache \
-		../.venv-assurance/bin/halmos --forge-build-out cache/symbolic/out --array-lengths sent=356
+		../.venv-assurance/bin/halmos --forge-build-out cache/symbolic/out
 
 brownie: setup-node .venv-brownie/.installed ## Brownie as a workbench: tests with coverage on anvil, or ARGS=console
 	.venv-brownie/bin/python contracts/tools/workbench.py $(ARGS)

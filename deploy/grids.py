@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from web3.contract import Contract
+from web3.logs import DISCARD
 from web3.types import Nonce
 from web3.utils.address import get_create_address
 
@@ -50,8 +51,11 @@ def register_grid(chain: Chain, registry: Contract, packed: bytes, told: Told = 
         register = call.registerPages(
             keccak(b"\x09" + packed), _write_pages(chain, registry, packed, told)
         )
-    told("grid", chain.transact(register)["gasUsed"])
-    return int(call.latestVersion().call())
+    receipt = chain.transact(register)
+    told("grid", receipt["gasUsed"])
+    # Not the latest: that may be another's by now.
+    (event,) = registry.events.GridRegistered().process_receipt(receipt, errors=DISCARD)
+    return int(event["args"]["version"])
 
 
 def _write_pages(chain: Chain, registry: Contract, packed: bytes, told: Told) -> list[int]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, cast
 
 import numpy as np
+from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
+from eth_keys.exceptions import BadSignature
 from eth_typing import ChecksumAddress
+from eth_utils.exceptions import ValidationError
 from web3 import Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.logs import DISCARD
 
 from deploy.chain import Chain
+from deploy.contracts import artifact
+from deploy.grids import register_grid
 from offchain.commitment.terms import Terms
 from offchain.errors import InputError
 from offchain.grid.model import Grid, unpack
@@ -24,6 +30,9 @@ from offchain.records import CONTRACT, wire
 
 ENDLESS: Final = 2**32 - 1
 """As the last gate of a signature: until the grid changes."""
+
+GATES_TO_SEND: Final = 12
+"""How many gates after the next a signature may be brought, if nothing else is asked for."""
 
 
 class Kind(IntEnum):
@@ -66,6 +75,17 @@ class TermsOffice:
     ledger: Contract
     terms: Contract
     registry: Contract
+
+    @classmethod
+    def of(cls, chain: Chain, ledger_address: str) -> TermsOffice:
+        """The terms of a market's ledger."""
+
+        def at(name: str, address: ChecksumAddress) -> Contract:
+            return chain.web3.eth.contract(address=address, abi=artifact(name).abi)
+
+        ledger = at("ClearingLedger", Web3.to_checksum_address(ledger_address))
+        terms = at("MarketTerms", ledger.functions.terms().call())
+        return cls(chain, ledger, terms, at("GridRegistry", ledger.functions.registry().call()))
 
     # ASKING
 
@@ -114,6 +134,20 @@ class TermsOffice:
         fields = {"change": "uint32", "gridHash": "bytes32", "lastGate": "uint32"}
         values = {"change": change, "gridHash": _hexed(grid_hash), "lastGate": last_gate}
         return self._message("GridTightening", fields, values)
+
+    def last_gate_signed(self, grid_hash: bytes, signature: bytes) -> int:
+        """The last gate that a grid operator's signature is for, if it is one that would have been proposed.
+
+        A signature does not tell what it is of. Where none fits, the chain says why.
+        """
+        next_gate, signer = self.next_gate, self.role(Kind.GRID)
+        gates = range(next_gate + GATES_TO_SEND, next_gate - 1, -1)
+        for gate in gates:
+            message = encode_typed_data(full_message=self.tightening_message(grid_hash, gate))
+            with suppress(BadSignature, ValidationError, ValueError):
+                if Account.recover_message(message, signature=signature) == signer:
+                    return gate
+        return gates[0]
 
     def shares_message(self, root: bytes, gate: int) -> dict[str, Any]:
         """What the registrar signs to agree to shares."""
@@ -168,11 +202,7 @@ class TermsOffice:
 
     def registered(self, grid: Grid) -> int:
         """The version of a grid, which is registered unless it was the last that was."""
-        latest = int(self.registry.functions.latestVersion().call())
-        if bytes(self.registry.functions.gridHash(latest).call()) == grid.hash():
-            return latest
-        self.chain.transact(self.registry.functions.registerGrid(grid.packed()))
-        return int(self.registry.functions.latestVersion().call())
+        return register_grid(self.chain, self.registry, grid.packed())
 
     def tighten(self, version: int, last_gate: int, signature: bytes) -> int:
         """Tighten the grid by the grid operator's signature."""

@@ -115,9 +115,12 @@ def contracts_of(path: Path, root: bytes) -> np.ndarray[Any, np.dtype[np.void]]:
 
 
 def moved(
-    contracts: np.ndarray[Any, np.dtype[np.void]], moves: tuple[str, ...], owner: str | None
+    contracts: np.ndarray[Any, np.dtype[np.void]],
+    moves: tuple[str, ...],
+    owner: str | None,
+    buses: int,
 ) -> np.ndarray[Any, np.dtype[np.void]]:
-    """Contracts after some have moved, from INDEX=BUS."""
+    """Contracts after some have moved, from INDEX=BUS, on a grid of so many buses."""
     taker = None
     if owner is not None:
         if not Web3.is_address(owner) or len(moves) != 1:
@@ -127,6 +130,8 @@ def moved(
         index, _, bus = text.partition("=")
         if not (index.isdecimal() and bus.isdecimal()):
             raise InputError(f"move: '{text}' will not do; give INDEX=BUS, such as 4=12")
+        if int(bus) >= buses:
+            raise InputError(f"move: {bus} is not a bus; the grid in force has 0 ... {buses - 1}")
         contracts = seated(contracts, int(index), int(bus), taker)
     return contracts
 

@@ -20,6 +20,8 @@ from offchain.audit.verdict import Judgement
 from offchain.errors import ClearwattError, InputError
 from oracle.challenge import Court, first_proof
 from oracle.reader import read_market
+from oracle.terms import Kind as Change
+from oracle.terms import TermsOffice
 
 #: How often a proof is tried against one header before somebody has to look.
 _TRIES: Final = 3
@@ -37,9 +39,10 @@ class Kind(StrEnum):
     BACK = "back"
     VOID = "void"
     CHALLENGE = "challenge"
+    TERMS = "terms"
 
 
-ALARMS: Final = (Kind.FAULT, Kind.DATA, Kind.NODE)
+ALARMS: Final = (Kind.FAULT, Kind.DATA, Kind.NODE, Kind.TERMS)
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,7 @@ class Watcher:
             market = read_market(chain, self._ledger)
             court = Court.of(chain, self._ledger)
             events = self._back() + self._voided(market) + self._intervals(court, market)
+            events += self._announced(TermsOffice.of(chain, self._ledger))
         except InputError:
             raise
         except _AWAY as error:
@@ -240,6 +244,22 @@ class Watcher:
         words = "; ".join(map(str, judgement.faults))
         return [Event(Kind.FAULT, words, *about, rules, until)]
 
+    def _announced(self, office: TermsOffice) -> list[Event]:
+        """Changes to come: whoever dislikes one has until it can be adopted to leave."""
+        events = []
+        for kind in Change:
+            change = office.announced(kind)
+            if change is None or not self._first(Kind.TERMS, repr(change).encode()):
+                continue
+            words = (
+                f"another {kind.name.lower()} is announced for interval {change.gate}, adoptable from block time "
+                f"{change.adoptable_at}; whoever is to be out before announces a withdrawal now"
+            )
+            if kind is Change.GRID:
+                words += _flaw(office, int.from_bytes(change.value, "big"))
+            events.append(Event(Kind.TERMS, words))
+        return events
+
     def _first(self, kind: Kind, about: bytes = b"") -> bool:
         """Whether this is told for the first time."""
         new = (kind, about) not in self._told
@@ -271,6 +291,15 @@ class Watcher:
             )
             return [Event(Kind.CHALLENGE, words, *about, tuple(map(str, done.rules)))]
         return []
+
+
+def _flaw(office: TermsOffice, version: int) -> str:
+    """What is wrong with a grid that the registry took; nothing if it can be cleared and audited."""
+    try:
+        office.grid(version)
+    except InputError as error:
+        return f". Nobody can clear or audit under it: {error}"
+    return ""
 
 
 def _unopened(opening: Judgement) -> Judgement:

@@ -107,7 +107,7 @@ contract MarketTerms is IMarketTerms {
     /// @inheritdoc IMarketTerms
     function announcePolicy(bytes calldata before, bytes calldata next, uint32 gate) external {
         if (msg.sender != marketOperator) revert Terms_Unauthorised();
-        Policies.open(before, _policyHash);
+        Policies.hold(before, _policyHash);
         Policies.requireSuccessor(before, next);
         bytes32 policyHash = keccak256(abi.encodePacked(uint8(0x0a), next));
         emit PolicyPublished(policyHash, next);

@@ -26,6 +26,7 @@ contract LargeGridTest is TestBase {
     function _grid(uint256 buses, uint64 limit) private pure returns (bytes memory) {
         bytes memory lines = new bytes(28 * (buses - 1));
         bytes memory positions = new bytes(2 * buses);
+        bytes memory layers = new bytes(11 * buses);
         for (uint256 i = 0; i < buses; ++i) {
             if (i + 1 < buses) {
                 // from u16 ‖ to u16 ‖ b u64 ‖ limit u64 ‖ margin u64 from the top of a word
@@ -36,6 +37,7 @@ contract LargeGridTest is TestBase {
                 }
             }
             (positions[2 * i], positions[2 * i + 1]) = (bytes1(uint8(i >> 8)), bytes1(uint8(i)));
+            (layers[11 * i + 1], layers[11 * i + 2]) = (positions[2 * i], positions[2 * i + 1]);
         }
         return bytes.concat(
             abi.encodePacked(uint16(buses), uint16(buses - 1), uint8(20), uint8(0), uint256(1)),
@@ -43,7 +45,8 @@ contract LargeGridTest is TestBase {
             new bytes(8 * buses),
             buses > 2048 ? bytes1(0x0d) : bytes1(0x0b),
             positions,
-            hex"0000"
+            abi.encodePacked(uint16(buses + 1), buses > 2048 ? bytes1(0x0d) : bytes1(0x0b), new bytes(10)),
+            layers
         );
     }
 
@@ -225,8 +228,8 @@ contract LargeGridTest is TestBase {
 
     function test_whatIsNoGridOnTheLastPageIsRefused() public {
         bytes memory packed = _grid(BUSES, 5000);
-        packed[packed.length - 3] = 0xff; // a position beyond the tree
-        packed[packed.length - 4] = 0xff;
+        packed[packed.length - 10] = 0xff; // a layer beyond the tree
+        packed[packed.length - 9] = 0xff;
         bytes memory malformed = abi.encodeWithSelector(IGridRegistry.GridRegistry_MalformedGrid.selector);
         _refused(_hash(packed), _write(packed), malformed);
         packed = bytes.concat(_grid(BUSES, 5000), hex"00");

@@ -37,8 +37,10 @@ contract RegistryTest is Market {
             }
         }
         bytes memory positions = new bytes(2 * buses);
+        bytes memory layers = new bytes(11 * buses);
         for (uint256 i = 0; i < buses; ++i) {
             (positions[2 * i], positions[2 * i + 1]) = (bytes1(uint8(i >> 8)), bytes1(uint8(i)));
+            (layers[11 * i + 1], layers[11 * i + 2]) = (positions[2 * i], positions[2 * i + 1]);
         }
         packed = bytes.concat(
             abi.encodePacked(uint16(buses), uint16(buses - 1), uint8(20), uint8(0), uint256(1)),
@@ -46,7 +48,8 @@ contract RegistryTest is Market {
             new bytes(8 * buses),
             hex"0b",
             positions,
-            hex"0000"
+            abi.encodePacked(uint16(buses + 1), packedLayer(11, 0, 0)),
+            layers
         );
     }
 
@@ -86,6 +89,40 @@ contract RegistryTest is Market {
         _refused(_changed(g, holarchy + 22, 2), malformed); // a layer beyond the tree
     }
 
+    /// @dev What no honest operator could clear, or nobody disprove a price of, is no grid to be put in force.
+    function test_gridsThatNobodyCouldClearOrJudgeAreRefused() public {
+        bytes4 malformed = IGridRegistry.GridRegistry_MalformedGrid.selector;
+        bytes4 range = IGridRegistry.GridRegistry_OutOfRange.selector;
+        bytes memory g = packedGrid();
+        uint256 line = 38;
+        _refused(_set(g, line + 4, 8, 0), range); // no susceptance: nothing would ever flow
+        _refused(_set(g, line + 4, 8, 2 ** 53), range); // one that floats do not hold
+        _refused(_set(g, line + 20, 8, 1), range); // no room for rounding
+        _refused(_set(g, line + 20, 8, 5000), range); // and none for anything else
+        uint256 boxes = line + 3 * 28;
+        _refused(_set(g, boxes + 8, 8, 2 ** 62), range);
+        uint256 positions = boxes + 3 * 8 + 1;
+        _refused(_set(g, positions + 2, 2, position(0)), malformed); // two buses at one place
+        uint256 layers = positions + 3 * 2 + 2;
+        _refused(_set(g, layers + 2 * 11, 3, 0x000003), malformed); // a layer twice, and a bus without
+        _refused(_set(g, layers, 3, 0x010000), malformed); // no system
+        bytes memory more = bytes.concat(_set(g, layers - 2, 2, 6), packedLayer(1, 1, 5900));
+        _refused(more, malformed); // a layer twice, nothing missing
+        registry.registerGrid(_set(g, layers - 2, 2, 5));
+    }
+
+    /// @dev A number in place of what was there.
+    function _set(bytes memory data, uint256 offset, uint256 size, uint256 value)
+        private
+        pure
+        returns (bytes memory copy)
+    {
+        copy = bytes.concat(data);
+        for (uint256 i = 0; i < size; ++i) {
+            copy[offset + i] = bytes1(uint8(value >> (8 * (size - 1 - i))));
+        }
+    }
+
     function _changed(bytes memory data, uint256 offset, uint8 value) private pure returns (bytes memory copy) {
         copy = bytes.concat(data);
         copy[offset] = bytes1(value);
@@ -122,7 +159,8 @@ contract RegistryTest is Market {
             packedLine(0, 3, 1, 5000, 2),
             new bytes(32),
             hex"020000000100020003",
-            hex"0000"
+            bytes.concat(abi.encodePacked(uint16(5)), packedLayer(2, 0, 0), packedLayer(0, 0, 15_000)),
+            bytes.concat(packedLayer(0, 1, 5000), packedLayer(0, 2, 5000), packedLayer(0, 3, 5000))
         );
         uint32 version = registry.registerGrid(g);
         bytes memory leaf = abi.encodePacked(int64(64), int64(0));

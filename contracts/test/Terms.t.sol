@@ -359,8 +359,8 @@ contract TermsTest is Market {
             abi.encodePacked(uint16(2), uint16(1), uint8(20), uint8(0), uint256(0)),
             packedLine(0, 1, 256_000, 5000, 2),
             new bytes(16),
-            hex"0100000001",
-            hex"0000"
+            hex"01000000010003",
+            bytes.concat(packedLayer(1, 0, 0), packedLayer(0, 0, 5000), packedLayer(0, 1, 5000))
         );
         uint32 version = registry.registerGrid(two);
         vm.prank(vm.addr(GRID_KEY));
@@ -618,6 +618,32 @@ contract TermsTest is Market {
         vm.stopPrank();
         assertEq(mine.announced(SHARES).value, root);
         assertEq(uint256(mine.announced(SHARES).gate), 5);
+    }
+
+    /// @dev EIP-1271: the registrar of these tests is a contract, which signs by a key of its own that it could change.
+    function isValidSignature(bytes32 digest, bytes calldata signature) external pure returns (bytes4) {
+        (bytes32 r, bytes32 s, uint8 v) =
+            (bytes32(signature[:32]), bytes32(signature[32:64]), uint8(bytes1(signature[64:65])));
+        return ecrecover(digest, v, r, s) == vm.addr(STRANGER_KEY) ? this.isValidSignature.selector : bytes4(0);
+    }
+
+    function test_sharesThatAContractSignedHoldOnceTheyHaveWaited() public {
+        bytes32 root = keccak256("shares of the next period");
+        bytes32 message = keccak256(abi.encode(keccak256("Shares(bytes32 sharesRoot,uint32 gate)"), root, uint32(5)));
+        vm.startPrank(vm.addr(MARKET_KEY));
+        bytes memory foreign = _sign(GRID_KEY, message);
+        vm.expectRevert(IMarketTerms.Terms_NotSigned.selector);
+        terms.announceShares(root, 5, foreign);
+        terms.announceShares(root, 5, _sign(STRANGER_KEY, message));
+        vm.stopPrank();
+        _postUntil(vm.getBlockTimestamp() + TERMS_DELAY);
+        uint32 from = terms.adopt(SHARES);
+        (, bytes32 policy, bytes32 shares, bytes32 contracts) = terms.latest();
+        assertEq(shares, root);
+        (, bytes32 before) = terms.inForce(from - 1);
+        assertEq(before, opening());
+        (, bytes32 then_) = terms.inForce(from);
+        assertEq(then_, keccak256(abi.encodePacked(policy, root, contracts)));
     }
 
     function _termsWith(address registrar) private returns (MarketTerms) {

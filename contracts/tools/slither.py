@@ -50,27 +50,35 @@ def findings() -> list[dict[str, Any]]:
     return list(found["results"].get("detectors", []))
 
 
+def place(element: dict[str, Any]) -> str:
+    """Where something stands: `Contract.function` or `Contract.function.variable`."""
+    inside = element.get("type_specific_fields", {}).get("parent")
+    name: str = element["name"]
+    return f"{place(inside)}.{name}" if inside and inside["type"] != "contract_file" else name
+
+
 def main() -> int:
     """Compare findings and answers; returns the exit code."""
     answers = tomllib.loads((CONTRACTS / "slither-answers.toml").read_text())
-    unused = {(c, place) for c, a in answers.items() for place in a.get("where", ["any"])}
+    unused = {(c, where) for c, a in answers.items() for where in a.get("where", ["any"])}
     unanswered, answered = [], Counter[tuple[str, str]]()
     for finding in findings():
         check = finding["check"]
         answer = answers.get(check, {})
-        places = {e["name"] for e in finding["elements"] if e["type"] in ("function", "variable")}
+        places = {place(e) for e in finding["elements"] if e["type"] in ("function", "variable")}
         matching = {"any"} if answer.get("any") else places & set(answer.get("where", ()))
         if matching:
             answered[finding["impact"], check] += 1
-            unused -= {(check, place) for place in matching}
+            unused -= {(check, where) for where in matching}
         else:
-            unanswered.append(f"{finding['impact']} {check}: {finding['description'].strip()}")
+            where = ", ".join(sorted(places)) or "no function or variable"
+            unanswered.append(f"{finding['impact']} {check} in {where}: {finding['description'].strip()}")
     for (impact, check), count in sorted(answered.items()):
         print(f"{impact:<14}{check:<26}{count:>3}  {answers[check]['answer']}")
     for line in unanswered:
         print(f"NOT ANSWERED  {line}")
-    for check, place in sorted(unused):
-        print(f"NO FINDING    {check}: {place} is answered, and not found any more")
+    for check, where in sorted(unused):
+        print(f"NO FINDING    {check}: {where} is answered, and not found any more")
     total = sum(answered.values())
     print(f"\n{total} findings answered, {len(unanswered)} not, {len(unused)} answers too many")
     return 1 if unanswered or unused else 0

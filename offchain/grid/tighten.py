@@ -47,9 +47,13 @@ def with_limits(grid: Grid, limit_wh: Mapping[int, int]) -> Grid:
     Raises:
         InputError: a line is not there, or a limit is out of range.
     """
-    for line in limit_wh:
+    for line, limit in limit_wh.items():
         if not 0 <= line < grid.n_line:
             raise InputError(f"line: {line} is not one of 0 ... {grid.n_line - 1}")
+        if not 0 <= limit <= bounds.MAX_LIMIT_WH:
+            raise InputError(
+                f"limit of {grid.line_names[line]}: {limit} Wh is not in 0 ... {bounds.MAX_LIMIT_WH}"
+            )
     return _made(grid, limit_wh, np.ones(grid.n_line, dtype=bool))
 
 

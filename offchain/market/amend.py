@@ -9,6 +9,7 @@ import numpy as np
 from offchain.commitment.hashing import packed_rows
 from offchain.commitment.trees import PlainTree
 from offchain.errors import InputError
+from offchain.grid.bounds import MAX_COUNT
 from offchain.grid.model import Grid
 from offchain.market.interval import MarketState
 from offchain.market.rules import Shape, Table
@@ -146,8 +147,10 @@ def seated(contracts: Table, index: int, bus: int, owner: bytes | None = None) -
         owner: whose it is from then on; as before if not given.
 
     Raises:
-        InputError: there is no such number, or it has an owner already.
+        InputError: there is no such number or bus, or the number has an owner already.
     """
+    if not 0 <= bus < MAX_COUNT:
+        raise InputError(f"bus: {bus} is not in 0 ... {MAX_COUNT - 1}")
     if not 0 <= index < len(contracts):
         raise InputError(f"index: {index} is not one of 0 ... {len(contracts) - 1}")
     after = contracts.copy()

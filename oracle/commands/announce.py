@@ -168,8 +168,10 @@ def announce_contracts(
 ) -> None:
     """Announce that participants move, which they and the market operator have signed."""
     office = office_of(rpc, ledger)
-    before = contracts_of(bundle, office.latest().contracts_root)
-    changes, root = contract_changes(before, moved(before, moves, owner))
+    in_force = office.latest()
+    before = contracts_of(bundle, in_force.contracts_root)
+    buses = office.grid(in_force.grid_version).n_bus
+    changes, root = contract_changes(before, moved(before, moves, owner, buses))
     signing = {c.index for c in changes if c.before[:26] != c.after[:26]}
     if signatures is None:
         messages = {

@@ -17,7 +17,7 @@ from offchain.grid.tighten import hold, tighten
 from oracle.commands.announce import announce
 from oracle.commands.terms_common import announcement_json, market_options, office_of, tell
 from oracle.reader import read_market
-from oracle.terms import ENDLESS, Kind, TermsOffice, sign_message
+from oracle.terms import ENDLESS, GATES_TO_SEND, Kind, TermsOffice, sign_message
 from oracle.terms_input import limits_of, signature_of
 
 _KINDS: Final = tuple(kind.name.lower() for kind in Kind)
@@ -97,7 +97,9 @@ def show(rpc: str, ledger: str, json_wanted: bool) -> None:
 )
 @click.option("--hold", "held", type=int, metavar="LINE", help="A line out that closes a loop.")
 @click.option(
-    "--last-gate", type=click.IntRange(1), default=ENDLESS, help="The signature's last gate."
+    "--last-gate",
+    type=click.IntRange(1, ENDLESS),
+    help=f"The signature's last gate; {GATES_TO_SEND} after the next if not given.",
 )
 @click.option("--signature", metavar="HEX", help="The grid operator's, if its key is elsewhere.")
 @click.option("--message", is_flag=True, help="Print what is to be signed; register the grid only.")
@@ -108,7 +110,7 @@ def tighten_command(
     limits: tuple[str, ...],
     removed: tuple[int, ...],
     held: int | None,
-    last_gate: int,
+    last_gate: int | None,
     signature: str | None,
     message: bool,
 ) -> None:
@@ -131,6 +133,10 @@ def tighten_command(
     if not wanted and not removed:
         raise InputError("limit: nothing to tighten; give --limit, --out or --hold")
     after = tighten(before, wanted, removed)
+    if last_gate is None and signature is not None:
+        last_gate = office.last_gate_signed(after.hash(), signature_of(signature))
+    elif last_gate is None:
+        last_gate = office.next_gate + GATES_TO_SEND
     typed = office.tightening_message(after.hash(), last_gate)
     signed = _signature(office, signature, typed, Kind.GRID) if not message else b""
     version = office.registered(after)

@@ -135,6 +135,20 @@ def test_whoever_writes_in_between_changes_nothing(
     assert bytes(registry.functions.packedGrid(version).call()) == packed
 
 
+def test_a_version_is_that_of_the_grid_that_was_sent_whoever_registers_another_after_it(
+    chain: Chain, registry: Contract
+) -> None:
+    other = development_key("somebody", 1)
+    chain.transfer(other.address, 10**20)
+    packed, foreign = load_grid("ieee14").grid.packed(), load_grid("ieee118").grid.packed()
+
+    def told(step: str, gas: int) -> None:
+        chain.transact(registry.functions.registerGrid(foreign), other)
+
+    version = register_grid(chain, registry, packed, told)
+    assert bytes(registry.functions.packedGrid(version).call()) == packed
+
+
 def test_a_small_grid_takes_one_transaction(chain: Chain, registry: Contract) -> None:
     steps = Steps()
     assert register_grid(chain, registry, load_grid("ieee118").grid.packed(), steps) == 1

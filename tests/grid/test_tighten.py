@@ -10,7 +10,7 @@ from offchain.errors import InputError
 from offchain.grid.flows import DcNetwork
 from offchain.grid.load import load_grid
 from offchain.grid.model import Grid, build_grid, unpack
-from offchain.grid.tighten import hold, loosened, tighten
+from offchain.grid.tighten import hold, loosened, tighten, with_limits
 from tests.grid.small import random_grid, triangle
 
 SEEDS = range(30)
@@ -169,3 +169,9 @@ def _like(grid: Grid, **columns: np.ndarray) -> Grid:
     for name, column in columns.items():
         object.__setattr__(made, name, column)
     return tighten(made, {})
+
+
+@pytest.mark.parametrize("limit", [-1, 1 << 40, 1 << 63, 10**30])
+def test_a_limit_beyond_every_grid_is_refused_by_its_line(limit: int) -> None:
+    with pytest.raises(InputError, match=f"limit of line 1: {limit} Wh is not in 0"):
+        with_limits(spur(), {1: limit})

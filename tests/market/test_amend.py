@@ -93,3 +93,10 @@ def test_who_moves_leaves_no_gap_and_the_changes_lead_to_the_root() -> None:
         seated(contracts, 9, 0)
     with pytest.raises(InputError, match="participant 2 has another"):
         seated(contracts, 2, 0, b"\7" * 20)
+
+
+@pytest.mark.parametrize("bus", [-1, 65_535, 70_000])
+def test_nobody_is_seated_at_what_cannot_be_a_bus(bus: int) -> None:
+    contracts = start().state.market.contracts
+    with pytest.raises(InputError, match=f"bus: {bus} is not in 0"):
+        seated(contracts, 1, bus)

@@ -9,15 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account.signers.local import LocalAccount
+from web3.contract.contract import ContractFunction
+from web3.types import TxReceipt
 
 from deploy import devnet
 from deploy.chain import Chain, development_key
 from deploy.contracts import Deployment
 from deploy.deployment import deploy_pilot
 from deploy.pilot import read_pilot
+from offchain.grid.load import load_grid
 from offchain.grid.model import unpack
+from offchain.grid.tighten import with_limits
 from oracle import cli
-from oracle.terms import sign_message
+from oracle.terms import GATES_TO_SEND, TermsOffice, sign_message
+from oracle.watch import Watcher
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "pilot.example.toml"
 GRID_OPERATOR = development_key("grid operator", 0)
@@ -95,6 +101,47 @@ def test_a_limit_falls_by_a_signature_made_elsewhere(office: Office) -> None:
     assert office.terms("show")["roles"]["grid"] == GRID_OPERATOR.address
 
 
+def test_what_is_announced_is_the_grid_that_was_meant_whoever_registers_another(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who watches for registrations sends a grid of his own right behind each."""
+    registry = office.deployment.registry
+    foreign = load_grid("ieee118").grid.packed()
+    transact = Chain.transact
+
+    def followed(
+        chain: Chain, call: ContractFunction, account: LocalAccount | None = None
+    ) -> TxReceipt:
+        receipt = transact(chain, call, account)
+        if call.fn_name == "registerGrid":
+            transact(chain, registry.functions.registerGrid(foreign))
+        return receipt
+
+    monkeypatch.setattr(Chain, "transact", followed)
+    before = unpack(bytes(registry.functions.packedGrid(1).call()))
+    wanted = int(before.limit_wh[3]) - 10
+    message = office.terms("tighten", "--limit", f"3={wanted}", "--message")
+    signature = sign_message(message, GRID_OPERATOR).hex()
+    told = office.terms("tighten", "--limit", f"3={wanted}", "--signature", signature)
+    after = unpack(bytes(registry.functions.packedGrid(told["grid_version"]).call()))
+    assert after.limit_wh[3] == wanted
+    wires = TermsOffice(
+        office.chain, office.deployment.ledger, office.deployment.terms, registry
+    ).registered(with_limits(before, {3: wanted - 10}))
+    assert unpack(bytes(registry.functions.packedGrid(wires).call())).limit_wh[3] == wanted - 10
+
+
+def test_a_signature_is_not_for_ever_unless_it_is_asked_for(office: Office) -> None:
+    """Signed and then not sent, it could be brought years later by whoever has seen it."""
+    given = ("tighten", "--limit", "3=4000", "--message")
+    assert office.terms(*given)["message"]["lastGate"] == 3 + GATES_TO_SEND
+    assert office.terms(*given, "--last-gate", "9")["message"]["lastGate"] == 9
+    # which of them it was need not be said again
+    signed = sign_message(office.terms(*given, "--last-gate", "9"), GRID_OPERATOR).hex()
+    told = office.terms("tighten", "--limit", "3=4000", "--signature", signed)
+    assert told["from"] == 3
+
+
 def test_a_line_of_a_loop_is_held_and_not_taken_out(office: Office) -> None:
     assert "closes a loop" in office.refused("tighten", "--out", "0")
     message = office.terms("tighten", "--hold", "7", "--message")
@@ -145,6 +192,33 @@ def test_a_policy_is_announced_waits_and_can_be_taken_back(office: Office) -> No
     assert office.terms("show")["announced"] == []
 
 
+def test_a_watcher_tells_each_announced_change_once_and_what_is_wrong_with_a_grid(
+    office: Office,
+) -> None:
+    watcher = Watcher(
+        lambda: office.chain, office.deployment.ledger.address, lambda _: None, grace_s=0
+    )
+    assert watcher.look() == []
+    office.terms(
+        "announce", "policy", "--genesis", str(office.genesis), "--set", "spread_ticks=10000"
+    )
+    (event,) = watcher.look()
+    assert event.kind == "terms"
+    assert event.alarm
+    assert event.words.startswith("another policy is announced for interval 3, adoptable from")
+    assert watcher.look() == []
+    # what the registry takes and no auditor does: a tolerance of the signer's choice
+    packed = bytearray(office.deployment.registry.functions.packedGrid(1).call())
+    packed[6] = 1
+    registry, terms = office.deployment.registry.functions, office.deployment.terms.functions
+    office.chain.transact(registry.registerGrid(bytes(packed)))
+    office.chain.transfer(GRID_OPERATOR.address, 10**20)
+    office.chain.transact(terms.announceGrid(registry.latestVersion().call(), 9), GRID_OPERATOR)
+    (event,) = watcher.look()
+    assert "Nobody can clear or audit under it: eps_grid: does not follow" in event.words
+    assert watcher.exit_code == 0
+
+
 def test_shares_are_announced_with_the_registrars_signature(office: Office, tmp_path: Path) -> None:
     shares = tmp_path / "shares.csv"
     shares.write_text("index,share_ppb\n0,400000000\n2,600000000\n")
@@ -181,3 +255,7 @@ def test_a_participant_moves_with_everybodys_signatures(office: Office, tmp_path
     assert "move: '1-2' will not do" in office.refused(
         "announce", "contracts", "--bundle", str(office.genesis), "--gate", "9", "--move", "1-2"
     )
+    for bus in ("14", "70000"):
+        assert f"move: {bus} is not a bus; the grid in force has 0 ... 13" in office.refused(
+            "announce", "contracts", *given[:4], "--move", f"1={bus}"
+        )

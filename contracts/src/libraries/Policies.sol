@@ -36,12 +36,21 @@ library Policies {
         address meterOperator;
     }
 
+    /// @notice Hold a packed policy to its hash.
+    /// @param packed The packed policy.
+    /// @param expected The committed hash.
+    function hold(bytes calldata packed, bytes32 expected) internal pure {
+        if (packed.length != LENGTH || keccak256(abi.encodePacked(uint8(0x0a), packed)) != expected) {
+            revert Policies_WrongPolicy();
+        }
+    }
+
     /// @notice The one number that a state's transition needs, of a policy held to its hash.
     /// @param packed The packed policy.
     /// @param expected The committed hash.
     /// @return In ppb.
     function beta(bytes calldata packed, bytes32 expected) internal pure returns (uint256) {
-        _hold(packed, expected);
+        hold(packed, expected);
         return Records.number(packed, 43, 4);
     }
 
@@ -50,7 +59,7 @@ library Policies {
     /// @param expected The committed hash.
     /// @return p The policy.
     function open(bytes calldata packed, bytes32 expected) internal pure returns (Policy memory p) {
-        _hold(packed, expected);
+        hold(packed, expected);
         p.pCap = Records.number(packed, 6, 4);
         p.v = Records.number(packed, 10, 4);
         p.kappa = Records.number(packed, 14, 4);
@@ -109,11 +118,5 @@ library Policies {
         returns (bool)
     {
         return Records.number(before, offset, size) == Records.number(next, offset, size);
-    }
-
-    function _hold(bytes calldata packed, bytes32 expected) private pure {
-        if (packed.length != LENGTH || keccak256(abi.encodePacked(uint8(0x0a), packed)) != expected) {
-            revert Policies_WrongPolicy();
-        }
     }
 }

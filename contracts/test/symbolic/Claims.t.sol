@@ -132,9 +132,10 @@ contract ClaimsSymbolic is Built {
         return LeafEvidence(recordOf(credit, debit), abi.encodePacked(bytes32(0)));
     }
 
-    /// @dev docs/protocol.md, section 3: index 4, 37 bytes that do not matter here, credit, debit, peak 8, salt 16.
+    /// @dev docs/protocol.md, section 3: index 4, 37 bytes that do not matter here, credit, debit, peak 8,
+    /// subscription 8, salt 16.
     function recordOf(uint64 credit, uint64 debit) private pure returns (bytes memory) {
-        return abi.encodePacked(INDEX, bytes32(0), bytes5(0), credit, debit, bytes24(0));
+        return abi.encodePacked(INDEX, bytes32(0), bytes5(0), credit, debit, bytes32(0));
     }
 
     function rootOf(bytes memory record, bytes32 sibling) private pure returns (bytes32) {

@@ -7,10 +7,15 @@ import {Built} from "./Built.sol";
 
 /// @notice Which headers the ledger takes and how long they can fall, for all payloads, senders and times at once
 /// (halmos; forge does not run `check_`). The test is registry, bond, beacon and fault proofs.
+///
+/// A digest of the ledger is 27 bytes of a hash. To the solver a hash is one of its whole input, but two that differ
+/// may agree in 27 bytes; `apart` says that nobody finds such a pair, and nothing else is assumed of hashes.
 contract HeaderChainSymbolic is Built {
     uint256 private constant START = 1_800_000_000;
     uint32 private constant WINDOW = 3600;
     uint32 private constant DEADLINE = 7200;
+    uint256 private constant RING = 8;
+    uint256 private constant SENT = 356;
     bytes32 private constant POLICY = bytes32("policy");
     bytes32 private constant CONTRACTS = bytes32("contracts");
     bytes32 private constant SHARES = bytes32("shares");
@@ -49,22 +54,28 @@ contract HeaderChainSymbolic is Built {
             participants: 2,
             windowSeconds: WINDOW,
             deadlineSeconds: DEADLINE,
-            ringSize: 8,
+            ringSize: uint32(RING),
             signatures: 1,
             eager: false
         });
         ledger = IClearingLedger(createBuilt("ClearingLedger", abi.encode(c)));
     }
 
-    function check_onlyTheNextHeaderIsTakenAndTheRestIsTheLedgers(address sender, bytes memory sent) public {
-        vm.assume(sent.length == 356);
+    /// @dev Whoever sends what: taken is only the next interval's header, on the one before it, with its inputs.
+    /// @custom:halmos --array-lengths sent=356 --loop 9
+    function check_onlyTheNextHeaderIsTakenAndTheRestIsTheLedgers(address sender, uint256 slot, bytes memory sent)
+        public
+    {
+        placed(sent, slot);
         fixInputs();
+        distinct(sent, sender);
         vm.prank(sender);
         try ledger.post(sent) {
             assert(ledger.head() == 1);
             assert(sender == OPERATOR);
             assert(word(sent, 0) == ledger.genesisHash());
             assert(number(sent, 32, 4) == 1);
+            assert(number(sent, 36, 27) == uint256(bytes32("orders")) >> 40);
             assert(word(sent, 100) == GENESIS);
             assert(number(sent, 228, 4) == 1);
             assert(word(sent, 232) == bytes32("seed"));
@@ -73,14 +84,92 @@ contract HeaderChainSymbolic is Built {
         }
     }
 
+    /// @dev The same where any bonded signer may post, which says for whom the interval was reserved.
+    /// @custom:halmos --array-lengths sent=356 --loop 9
+    function check_insteadOnlyASignerPosts(address sender, uint256 slot, bytes memory sent) public {
+        // Nobody can sign for address 0, which is remembered where no operator is.
+        vm.assume(sender != address(0));
+        placed(sent, slot);
+        fixInputs();
+        distinct(sent, OPERATOR);
+        vm.prank(sender);
+        try ledger.postInstead(sent, "", OPERATOR) {
+            assert(ledger.head() == 1);
+            assert(sender == OPERATOR);
+            assert(word(sent, 0) == ledger.genesisHash());
+            assert(number(sent, 32, 4) == 1);
+            assert(word(sent, 100) == GENESIS);
+            assert(word(sent, 232) == bytes32("seed"));
+        } catch {
+            assert(ledger.head() == 0);
+        }
+    }
+
+    /// @dev Under no other policy, shares or contracts than those that were in force when the seed was taken.
+    /// @custom:halmos --array-lengths sent=356 --loop 9
+    function check_otherTermsAreRefused(
+        address sender,
+        uint256 slot,
+        bytes memory sent,
+        bytes32 policy,
+        bytes32 shares,
+        bytes32 contracts
+    ) public {
+        vm.assume(sender != address(0));
+        placed(sent, slot);
+        fixInputs();
+        apart(
+            inputs(sent, OPERATOR, keccak256(abi.encodePacked(policy, shares, contracts))),
+            inputs(known(), OPERATOR, keccak256(abi.encodePacked(POLICY, SHARES, CONTRACTS)))
+        );
+        apart(before(sent), before(known()));
+        vm.prank(sender);
+        try ledger.postAmended(sent, "", OPERATOR, policy, shares, contracts) {
+            assert(ledger.head() == 1);
+            assert(sender == OPERATOR);
+            assert(policy == POLICY);
+            assert(shares == SHARES);
+            assert(contracts == CONTRACTS);
+        } catch {
+            assert(ledger.head() == 0);
+        }
+    }
+
+    /// @dev Nothing but what the ledger knows can have a header refused: the operator can always go on.
+    /// @custom:halmos --array-lengths roots=64,tail=60
+    function check_whatFollowsTheInputsIsTaken(
+        bytes32 allocation,
+        bytes32 state,
+        bytes memory roots,
+        bytes32 bundle,
+        bytes memory tail
+    ) public {
+        fixInputs();
+        bytes memory sent = bytes.concat(
+            abi.encodePacked(ledger.genesisHash(), uint32(1), bytes32("orders"), allocation, GENESIS, state),
+            roots,
+            abi.encodePacked(uint32(1), bytes32("seed"), bundle),
+            tail
+        );
+        vm.prank(OPERATOR);
+        ledger.post(sent);
+        assert(ledger.head() == 1);
+    }
+
     function check_onlyFaultsVoidAndNeverWhatIsFinal(address sender, bytes32 previousHash, uint32 later, bool orders)
         public
     {
         fixInputs();
         assert(post(OPERATOR));
+        HeaderEvidence memory named = HeaderEvidence(previousHash, honest());
+        HeaderEvidence memory posted = HeaderEvidence(ledger.genesisHash(), honest());
+        apart(
+            abi.encodePacked(ledger.hashHeader(named), bytes32("state 1"), uint32(1)),
+            abi.encodePacked(ledger.hashHeader(posted), bytes32("state 1"), uint32(1))
+        );
         vm.warp(START + later);
         vm.prank(sender);
-        try ledger.voidFrom(HeaderEvidence(previousHash, honest()), orders) returns (uint32 interval) {
+        try ledger.voidFrom(named, orders) returns (uint32 interval) {
             assert(sender == address(this));
             assert(previousHash == ledger.genesisHash());
             assert(interval == 1);
@@ -88,6 +177,7 @@ contract HeaderChainSymbolic is Built {
             assert(ledger.head() == 0);
         } catch {
             assert(ledger.head() == 1);
+            assert(sender != address(this) || previousHash != ledger.genesisHash() || later >= WINDOW);
         }
     }
 
@@ -103,9 +193,11 @@ contract HeaderChainSymbolic is Built {
         }
     }
 
-    function check_nothingIsPostedAfterAFreeze(address sender, bytes memory sent) public {
-        vm.assume(sent.length == 356);
+    /// @custom:halmos --array-lengths sent=356 --loop 9
+    function check_nothingIsPostedAfterAFreeze(address sender, uint256 slot, bytes memory sent) public {
+        placed(sent, slot);
         fixInputs();
+        distinct(sent, sender);
         vm.warp(START + DEADLINE + 1);
         ledger.freeze();
         vm.prank(sender);
@@ -128,6 +220,54 @@ contract HeaderChainSymbolic is Built {
         assert(ledger.escapable());
     }
 
+    /* ------------------------------------------------ ASSUMPTIONS -------------------------------------------- */
+
+    /// @dev Any interval, with the slot it has in the ring told apart: what is symbolic cannot be the address of a
+    /// slot, so there is a case for each of them, and every interval is in one.
+    function placed(bytes memory sent, uint256 slot) private pure {
+        vm.assume(sent.length == SENT);
+        vm.assume(slot < RING);
+        for (uint256 i = 0; i < RING; ++i) {
+            if (slot == i) slot = i;
+        }
+        bytes1 lowest = sent[35];
+        sent[35] = (lowest & 0xf8) | bytes1(uint8(slot));
+    }
+
+    /// @dev No two different inputs of the ledger's digests agree in 27 bytes.
+    function distinct(bytes memory sent, address reserved) private view {
+        bytes32 terms = keccak256(abi.encodePacked(POLICY, SHARES, CONTRACTS));
+        apart(inputs(sent, reserved, terms), inputs(known(), OPERATOR, terms));
+        apart(before(sent), before(known()));
+    }
+
+    function apart(bytes memory a, bytes memory b) private pure {
+        bytes32 one = keccak256(a);
+        bytes32 two = keccak256(b);
+        vm.assume(one == two || one >> 40 != two >> 40);
+    }
+
+    /// @dev docs/protocol.md, section 8: orders root 27, 0, interval, seed, reserved 20, 0 (8 bytes), grid, terms.
+    function inputs(bytes memory sent, address reserved, bytes32 terms) private pure returns (bytes memory) {
+        return abi.encodePacked(
+            bytes27(word(sent, 36)),
+            bytes1(0),
+            uint32(number(sent, 32, 4)),
+            word(sent, 232),
+            reserved,
+            bytes8(0),
+            uint32(number(sent, 228, 4)),
+            terms
+        );
+    }
+
+    /// @dev The header before, its state root and its interval.
+    function before(bytes memory sent) private pure returns (bytes memory) {
+        unchecked {
+            return abi.encodePacked(word(sent, 0), word(sent, 100), uint32(number(sent, 32, 4)) - 1);
+        }
+    }
+
     /* ------------------------------------------------ HELPERS ------------------------------------------------ */
 
     function fixInputs() private {
@@ -137,17 +277,22 @@ contract HeaderChainSymbolic is Built {
     }
 
     function post(address sender) private returns (bool done) {
-        bytes memory sent = bytes.concat(
-            abi.encodePacked(ledger.genesisHash(), uint32(1), bytes32("orders"), bytes32(0), GENESIS),
-            abi.encodePacked(bytes32("state 1"), bytes32(0), bytes32(0), uint32(1), bytes32("seed"), bytes32(0)),
-            new bytes(60)
-        );
+        bytes memory sent = known();
         vm.prank(sender);
         try ledger.post(sent) {
             done = true;
         } catch {
             done = false;
         }
+    }
+
+    /// @dev What is sent of `honest`.
+    function known() private view returns (bytes memory) {
+        return bytes.concat(
+            abi.encodePacked(ledger.genesisHash(), uint32(1), bytes32("orders"), bytes32(0), GENESIS),
+            abi.encodePacked(bytes32("state 1"), bytes32(0), bytes32(0), uint32(1), bytes32("seed"), bytes32(0)),
+            new bytes(60)
+        );
     }
 
     /// @dev docs/protocol.md, section 4: a header after genesis in which nothing happens.

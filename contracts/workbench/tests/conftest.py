@@ -6,9 +6,11 @@ import pytest
 from brownie import (
     ClearingLedger,
     CommitReveal,
+    DataRequests,
     FaultProofs,
     ForcedOrders,
     GridRegistry,
+    MarketTerms,
     NetworkVerifier,
     OracleBond,
     SettlementEscrow,
@@ -19,6 +21,7 @@ from brownie import (
 
 WINDOW_S = 3600
 DEADLINE_S = 7200
+ANSWER_S = 900
 DEPOSIT = 5_000_000
 BOND = 10_000_000
 SECRET = b"a party's secret".ljust(32, b"\0")
@@ -50,13 +53,14 @@ class Market:
         self.registry = GridRegistry.deploy(by)
         self.registry.registerGrid(packed_grid(), by)
         nonce = self.operator.nonce
-        names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced")
+        names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests", "terms")
         at = {n: self.operator.get_deployment_address(nonce + i) for i, n in enumerate(names)}
         settings = {
             "registry": self.registry.address,
             "beacon": at["beacon"],
             "bond": at["bond"],
             "faults": at["faults"],
+            "terms": at["terms"],
             "gridVersion": 1,
             "participants": 2,
             "windowSeconds": WINDOW_S,
@@ -73,11 +77,16 @@ class Market:
             (*stake, BOND, BOND // 2, BOND // 8, 86_400), [self.operator], by
         )
         self.beacon = CommitReveal.deploy(at["ledger"], [web3.keccak(SECRET)], by)
-        peers = [at[name] for name in ("ledger", "bond", "escrow", "verifier", "forced")]
+        peers = [at[name] for name in ("ledger", "bond", "escrow", "verifier", "forced", "requests")]
         self.faults = FaultProofs.deploy(*peers, by)
-        self.escrow = SettlementEscrow.deploy(self.token, at["ledger"], self.operator, by)
+        self.escrow = SettlementEscrow.deploy(
+            self.token, at["ledger"], self.operator, 2**64 - 1, 1, by
+        )
         self.verifier = NetworkVerifier.deploy(self.registry, by)
         self.forced = ForcedOrders.deploy(at["ledger"], at["escrow"], by)
+        self.requests = DataRequests.deploy(at["ledger"], ANSWER_S, 10**9, by)
+        roles = (self.operator, self.operator, self.operator)
+        self.terms = MarketTerms.deploy(at["ledger"], *roles, 4 * DEADLINE_S + WINDOW_S + 1, by)
         assert all(getattr(self, name).address == at[name] for name in names)
         self.token.mint(self.operator, BOND + DEPOSIT, by)
         self.token.approve(self.bond, BOND, by)

@@ -19,7 +19,8 @@ def test_orders_are_fixed_once_and_then_the_seed_is_drawn(market):
     with brownie.reverts():
         market.ledger.commitOrders(1, root, {"from": market.operator})
     seed = market.beacon.reveal(1, [SECRET], {"from": market.stranger}).events["Revealed"]["seed"]
-    assert market.ledger.hasInputs(1, root, seed, market.operator, 1)
+    opening = web3.keccak(bytes(96))  # this market has no policy, shares and contracts
+    assert market.ledger.hasInputs(1, root, seed, market.operator, 1, opening)
 
 
 def test_everybody_leaves_a_market_without_an_operator(market):
