@@ -286,8 +286,7 @@ class IntervalRules:
         bundle, findings = self.bundle, self.findings
         layout = self.context.layouts[bundle.header.grid_version]
         trees = BusTrees.of(layout, bundle.allocation, bundle.salt_key)
-        buses = bus_records(trees, prices, certificate.theta, certificate.pi)
-        upper = UpperTree.of(layout, buses)
+        upper = UpperTree.of(layout, bus_records(trees, prices, certificate.theta, certificate.pi))
         findings.equal(Rule.ROOT, "allocation_root", upper.root, bundle.header.allocation_root)
         for name, total in upper.sums.items():
             field = {"credit": "credit_sum", "debit": "debit_sum"}.get(name, name)
