@@ -7,7 +7,7 @@ operator can be driven to a debt that nobody covers. All money is in micro.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from offchain.policy import Policy
 from offchain.units import WH_TICKS_PER_MICRO, Int64Array
 
 Table = npt.NDArray[np.void]
+Amount = TypeVar("Amount", int, Int64Array)
 
 #: Collateral where there is no escrow: more than anybody can owe, and safe to add to.
 UNLIMITED: Final = 2**61
@@ -51,9 +52,13 @@ def affordable(policy: Policy, orders: OrderTable, room: Int64Array) -> npt.NDAr
         One bool per order. An order that only offers always fits.
     """
     demand = orders["essential_wh"].astype(np.int64) + orders["flexible_wh"]
-    worst = -(-policy.p_hi_ticks * demand // WH_TICKS_PER_MICRO)
-    fits: npt.NDArray[np.bool_] = worst <= room[orders["index"]]
+    fits: npt.NDArray[np.bool_] = worst_cost(policy, demand) <= room[orders["index"]]
     return fits
+
+
+def worst_cost(policy: Policy, demand_wh: Amount) -> Amount:
+    """What energy costs at the highest price: micro, rounded up; of one demand in Wh or of a column."""
+    return -(-policy.p_hi_ticks * demand_wh // WH_TICKS_PER_MICRO)
 
 
 def charged(

@@ -28,6 +28,8 @@ from offchain.proofs.claim import BusEvidence, Claim, NodeAt, SumEvidence, bus_s
 from offchain.proofs.lines import Shown
 from offchain.proofs.opening import opening
 from offchain.proofs.preimages import (
+    PLAIN_BYTES,
+    SUM_BYTES,
     SUMS_BYTES,
     Place,
     UndisclosedError,
@@ -48,8 +50,6 @@ from offchain.records import (
     STATE,
 )
 
-_SUM_BYTES: Final = 1 + 3 * HASH_BYTES
-_PLAIN_BYTES: Final = 1 + 2 * HASH_BYTES
 _REQUESTED, _OFFERED = SUM_NAMES.index("requested"), SUM_NAMES.index("offered")
 #: Plain trees whose form is judged: kind of record, field of the header, length of the record.
 _PLAIN: Final = (
@@ -64,7 +64,7 @@ def sum_node(claim: Claim) -> Iterator[Shown]:
     """The sums of a node are not those of its children together."""
     for at in claim.nodes:
         preimage = at.evidence.preimage
-        if preimage[:1] != SUM_INNER_TAG or len(preimage) != _SUM_BYTES:
+        if preimage[:1] != SUM_INNER_TAG or len(preimage) != SUM_BYTES:
             continue
         with suppress(UndisclosedError):
             opened, sums = opening(claim, keccak(preimage))
@@ -201,7 +201,7 @@ def _well_formed(at: NodeAt) -> bool:
     if at.bus is not None and int(at.bus["depth"]) > MAX_BUS_DEPTH:
         return False
     if at.height:
-        inner = preimage[:1] == SUM_INNER_TAG and len(preimage) == _SUM_BYTES
+        inner = preimage[:1] == SUM_INNER_TAG and len(preimage) == SUM_BYTES
         return inner or keccak(preimage) == EMPTY_ROOTS[min(at.height, 32)]
     if len(preimage) == 1:
         return preimage == EMPTY_TAG
@@ -225,7 +225,7 @@ def record_form(claim: Claim) -> Iterator[Shown]:
 def _plain_form(place: Place, kind: int, length: int) -> bool:
     preimage = place.preimage
     if place.height:
-        return preimage[:1] == INNER_TAG and len(preimage) == _PLAIN_BYTES
+        return preimage[:1] == INNER_TAG and len(preimage) == PLAIN_BYTES
     if len(preimage) == 1:
         return preimage == EMPTY_TAG
     return (

@@ -22,7 +22,7 @@ from offchain.proofs.claim import (
 )
 from offchain.proofs.lines import Shown, ints, state_of
 from offchain.proofs.opening import opening
-from offchain.proofs.orders import owed
+from offchain.proofs.orders import room
 from offchain.proofs.preimages import UndisclosedError
 from offchain.records import ALLOCATION, READING, RESERVE, STATE, wire
 from offchain.units import MAX_ORDER_WH, PPB
@@ -51,8 +51,8 @@ def _states(claim: Claim) -> Iterator[tuple[Line, LeafEvidence]]:
 def _left(claim: Claim, line: Line, pre: LeafEvidence) -> int:
     """What can be charged of a participant once its energy is paid; micro."""
     a = ints(line.row)
-    room = max(0, claim.facts.collateral.get(line.index, 0) - owed(state_of(pre.record)))
-    return max(0, room + a["supply_pay"] + a["pot_share"] - a["energy_cost"] - a["shortfall"])
+    before = room(claim, line.index, state_of(pre.record))
+    return max(0, before + a["supply_pay"] + a["pot_share"] - a["energy_cost"] - a["shortfall"])
 
 
 def subscription(claim: Claim) -> Iterator[Shown]:

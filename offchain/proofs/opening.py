@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from offchain.commitment.allocation import leaf_sums
@@ -15,10 +13,8 @@ from offchain.commitment.hashing import (
     SUM_INNER_TAG,
 )
 from offchain.proofs.claim import Claim, bus_sums
-from offchain.proofs.preimages import NO_SUMS, Sums, UndisclosedError, unpacked_sums
+from offchain.proofs.preimages import NO_SUMS, SUM_BYTES, Sums, UndisclosedError, unpacked_sums
 from offchain.records import ALLOCATION, BUS, KIND_ALLOCATION, wire
-
-_SUM_BYTES: Final = 1 + 3 * HASH_BYTES
 
 
 def opening(claim: Claim, digest: bytes) -> tuple[bytes, Sums]:
@@ -30,7 +26,7 @@ def opening(claim: Claim, digest: bytes) -> tuple[bytes, Sums]:
     if digest in EMPTY_ROOTS:
         return bytes([EMPTY_ROOTS.index(digest)]), NO_SUMS
     preimage = claim.known[digest]
-    if preimage[:1] == SUM_INNER_TAG and len(preimage) == _SUM_BYTES:
+    if preimage[:1] == SUM_INNER_TAG and len(preimage) == SUM_BYTES:
         opened = claim.known.opened(preimage)
         return opened, unpacked_sums(opened[2 * HASH_BYTES :])
     if preimage[:1] == BUS_TAG and len(preimage) == 1 + BUS.itemsize:

@@ -7,13 +7,13 @@ from contextlib import suppress
 
 import numpy as np
 
+from offchain.metering.cover import worst_cost
 from offchain.orders.signing import digests, recover
 from offchain.policy import Policy
 from offchain.proofs.claim import Claim, LeafEvidence
 from offchain.proofs.lines import Shown, order_of, state_of
 from offchain.proofs.preimages import UndisclosedError
 from offchain.records import ORDER, STATE, wire
-from offchain.units import WH_TICKS_PER_MICRO
 
 
 def _orders(claim: Claim) -> Iterator[tuple[LeafEvidence, dict[str, int]]]:
@@ -72,14 +72,8 @@ def forced_ignored(claim: Claim) -> Iterator[Shown]:
             due = False
             if pre.record:
                 state = state_of(pre.record)
-                worst = -(
-                    -policy.p_hi_ticks
-                    * (order["essential_wh"] + order["flexible_wh"])
-                    // WH_TICKS_PER_MICRO
-                )
-                covered = worst <= max(
-                    0, claim.facts.collateral.get(order["index"], 0) - owed(state)
-                )
+                worst = worst_cost(policy, order["essential_wh"] + order["flexible_wh"])
+                covered = worst <= room(claim, order["index"], state)
                 due = covered and admissible(order, state, policy, header.interval)
             is_order = len(leaf.record) == ORDER.itemsize
             taken = is_order and order_of(leaf.record)["seq"] >= order["seq"]
@@ -96,6 +90,11 @@ def forced_cursor(claim: Claim) -> Iterator[Shown]:
 def owed(state: dict[str, int]) -> int:
     """What a participant owes at most, if it was paid all that it was ever ahead by; micro."""
     return state["peak"] + state["debit"] - state["credit"]
+
+
+def room(claim: Claim, index: int, state: dict[str, int]) -> int:
+    """How much more a participant may owe, from its state before the interval; micro."""
+    return max(0, claim.facts.collateral.get(index, 0) - owed(state))
 
 
 def overdrawn(claim: Claim) -> Iterator[Shown]:

@@ -30,8 +30,9 @@ NO_SUMS: Final[Sums] = (0,) * len(SUMS.names or ())
 #: Bytes of packed sums.
 SUMS_BYTES: Final = SUMS.itemsize
 NO_SALT: Final = bytes(SALT_BYTES)
-_PLAIN_BYTES: Final = 1 + 2 * HASH_BYTES
-_SUM_BYTES: Final = 1 + 3 * HASH_BYTES
+#: Bytes of the preimage of an inner node, and of one with sums.
+PLAIN_BYTES: Final = 1 + 2 * HASH_BYTES
+SUM_BYTES: Final = 1 + 3 * HASH_BYTES
 
 
 class UndisclosedError(ClearwattError):
@@ -149,7 +150,7 @@ class Preimages:
             depth: Of the tree.
             sums: Whether its inner nodes carry sums; otherwise it is a plain tree.
         """
-        tag, size = (SUM_INNER_TAG, _SUM_BYTES) if sums else (INNER_TAG, _PLAIN_BYTES)
+        tag, size = (SUM_INNER_TAG, SUM_BYTES) if sums else (INNER_TAG, PLAIN_BYTES)
         waiting = [(root, depth, 0, b"")]
         while waiting:
             node, height, position, path = waiting.pop()

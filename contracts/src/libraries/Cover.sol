@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Records} from "./Records.sol";
 
 /// @title What a participant may owe
-/// @notice docs/mechanism.md, section 5; `offchain/cover.py` is the same in Python. Money in micro.
+/// @notice docs/mechanism.md, section 5; `offchain/metering/cover.py` is the same in Python. Money in micro.
 library Cover {
     /// @notice How much more a participant may owe, from its state before an interval.
     /// @param collateral What it has for the interval.
