@@ -22,6 +22,9 @@ from offchain.randomness.drand import Network, evm_key
 MAX_RING: Final = 1_280
 """The most headers that a ledger keeps."""
 
+LEAST_ANSWER_S: Final = 60
+"""The least time to answer a question about data: five blocks of the slowest chain."""
+
 ARTIFACTS: Final = Path(__file__).resolve().parent / "artifacts"
 
 GROUP: Final = (
@@ -148,7 +151,8 @@ class MarketSettings:
         window_seconds: How long a header can be disputed.
         deadline_seconds: How late the next header may be before anyone may freeze the ledger.
         ring_size: Number of headers kept, at most `MAX_RING`.
-        bond_micro: The operator's bond.
+        bond_micro: Least bond below which nobody can post.
+        paid_micro: What is paid into it; None for the minimum and one penalty, so that one slash stops nobody.
         penalty_micro: What one proven fault costs; half of it is burned.
         reward_micro: What the prover receives of it; None for a quarter.
         delay_seconds: How long announced changes of the bond wait; None for twice window and deadline.
@@ -163,7 +167,8 @@ class MarketSettings:
         token: The currency; None to deploy one that anyone can mint.
         randomness: The adapter, a name in `BEACONS`.
         drand: Its rounds, where that is drand.
-        answer_seconds: How long a question about data waits; None for a quarter of the window.
+        answer_seconds: How long a question about data waits, at least `LEAST_ANSWER_S`; None for a quarter of the
+            window.
         least_gas_price_wei: Least price of gas that the fee for an answer reckons with.
         outflow_cap_micro: Most that is paid in a window to who never deposited; None for the bond.
         outflow_stake_micro: Deposits from which on an account is not bounded so.
@@ -183,6 +188,7 @@ class MarketSettings:
     ring_size: int
     bond_micro: int
     penalty_micro: int
+    paid_micro: int | None = None
     reward_micro: int | None = None
     delay_seconds: int | None = None
     signers: tuple[ChecksumAddress, ...] = ()
@@ -348,7 +354,8 @@ class _Site:
         )
         peers = ("ledger", "bond", "escrow", "verifier", "forced", "requests", "readings")
         cap = s.bond_micro if s.outflow_cap_micro is None else s.outflow_cap_micro
-        patience = max(1, s.window_seconds // 4) if s.answer_seconds is None else s.answer_seconds
+        quarter = max(LEAST_ANSWER_S, s.window_seconds // 4)
+        patience = quarter if s.answer_seconds is None else s.answer_seconds
         return {
             "ledger": (ledger,),
             "bond": (bond, list(s.signers) or [payer]),
@@ -417,11 +424,10 @@ class _Site:
         return contract
 
     def _pay_bond(self, token: Contract, bond: Contract) -> None:
-        """Fill the bond up to its minimum."""
-        payer, lacking = (
-            self._chain.payer,
-            self._settings.bond_micro - bond.functions.bonded().call(),
-        )
+        """Fill the bond up to what is to be paid in."""
+        s, payer = self._settings, self._chain.payer
+        paid = s.bond_micro + s.penalty_micro if s.paid_micro is None else s.paid_micro
+        lacking = paid - bond.functions.bonded().call()
         if lacking <= 0:
             self._journal.done("bond payment", 0)
             return
@@ -429,7 +435,7 @@ class _Site:
         if held < lacking:
             if self._settings.token is not None:
                 raise ChainError(
-                    f"bond.minimum_micro: {payer} holds {held} micro of the currency and the bond lacks {lacking}; "
+                    f"bond.paid_micro: {payer} holds {held} micro of the currency and the bond lacks {lacking}; "
                     "fund the account and deploy again"
                 )
             self._call("mint", token.functions.mint(payer, lacking - held))

@@ -18,6 +18,7 @@ from web3 import Web3
 
 from deploy.contracts import (
     BEACONS,
+    LEAST_ANSWER_S,
     MAX_RING,
     DrandSettings,
     MarketSettings,
@@ -53,7 +54,7 @@ _U32: Final = 2**32 - 1
 _U64: Final = 2**64 - 1
 _GWEI: Final = 10**9
 _LEAST_RING: Final = 4
-_LEAST_WINDOW: Final = 3
+_LEAST_WINDOW: Final = 3 * LEAST_ANSWER_S
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,8 @@ class Pilot:
         window_seconds: How long a header can be disputed.
         deadline_seconds: How late the next header may be.
         ring_size: Headers kept.
-        bond_micro: The least bond, which is paid in at the end.
+        bond_micro: The least bond, below which nobody can post.
+        paid_micro: What is paid into it at the end; by default the least and one penalty.
         penalty_micro: Price of a proven fault.
         reward_micro: What the prover receives of it.
         delay_seconds: How long announced changes of the bond wait.
@@ -107,6 +109,7 @@ class Pilot:
     deadline_seconds: int
     ring_size: int
     bond_micro: int
+    paid_micro: int
     penalty_micro: int
     reward_micro: int
     delay_seconds: int
@@ -163,6 +166,7 @@ class Pilot:
             deadline_seconds=self.deadline_seconds,
             ring_size=self.ring_size,
             bond_micro=self.bond_micro,
+            paid_micro=self.paid_micro,
             penalty_micro=self.penalty_micro,
             reward_micro=self.reward_micro,
             delay_seconds=self.delay_seconds,
@@ -229,6 +233,7 @@ def read_pilot(path: Path) -> Pilot:
         "deadline_seconds": deadline,
         "ring_size": ledger.integer("ring_size", least_ring, MAX_RING),
         "bond_micro": minimum,
+        "paid_micro": bond.integer("paid_micro", minimum, _U64, min(minimum + penalty, _U64)),
         "penalty_micro": penalty,
         "reward_micro": bond.integer("reward_micro", 0, penalty // 2, penalty // 4),
         "delay_seconds": bond.integer("delay_seconds", least_delay, _U32, least_delay),
@@ -239,7 +244,9 @@ def read_pilot(path: Path) -> Pilot:
         "market_operator": terms.optional_address("market_operator"),
         "terms_delay_seconds": terms.integer("delay_seconds", least_wait, _U32, least_wait),
         "token": None if escrow.text("token") == "test" else escrow.address("token"),
-        "answer_seconds": ledger.integer("answer_seconds", 1, window // 3, max(1, window // 4)),
+        "answer_seconds": ledger.integer(
+            "answer_seconds", LEAST_ANSWER_S, window // 3, max(LEAST_ANSWER_S, window // 4)
+        ),
         "least_gas_price_wei": ledger.integer("least_gas_price_wei", 1, _U64, _GWEI),
         "outflow_cap_micro": escrow.integer("outflow_cap_micro", 1, _U64, minimum),
         "outflow_stake_micro": escrow.integer("outflow_stake_micro", 1, _U64, penalty),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +15,15 @@ from offchain.audit.history import ReadBundle
 from offchain.audit.published import Asked, PublishedMarket, Question
 from offchain.errors import InputError
 from offchain.proofs import Claim, bare_claim, published_claim
-from offchain.proofs.requests import Ask, answer, leaf_question, unanswered
+from offchain.proofs.requests import (
+    MOST_DOUBLINGS,
+    Ask,
+    answer,
+    answer_gas,
+    everything_hidden,
+    leaf_question,
+    unanswered,
+)
 from offchain.records import KIND_STATE
 from oracle.challenge import Court, plain
 
@@ -38,8 +47,19 @@ class Desk:
 
     def price(self, ask: Ask) -> int:
         """What a question costs now, in wei."""
-        call = self.requests.functions.price(ask.question.header_hash, ask.size)
-        return int(call.call())
+        return int(self.requests.functions.price(ask.size).call())
+
+    def price_of(self, asks: Sequence[Ask]) -> int:
+        """What questions cost one after the other, in wei: each full step of what was asked doubles the price."""
+        load, step = (
+            int(getattr(self.requests.functions, name)().call()) for name in ("load", "step")
+        )
+        steps = min(load // step, MOST_DOUBLINGS)
+        total = 0
+        for ask in asks:
+            total += self.price(ask) >> steps << min(load // step, MOST_DOUBLINGS)
+            load += answer_gas(ask.size)
+        return total
 
     def ask(self, ask: Ask, account: LocalAccount | None = None) -> int:
         """Ask; returns until when it can be answered."""
@@ -63,8 +83,11 @@ class Desk:
         return self.chain.transact(function, account)
 
     def refund(self, question: Question, account: LocalAccount | None = None) -> None:
-        """Take the fee of an unanswered question back."""
+        """Take the fee of an unanswered question back; somebody else's is its asker's to collect."""
         self.chain.transact(self.requests.functions.refund(plain(question)), account)
+        address = account.address if account else self.chain.payer
+        if self.requests.functions.credit(address).call():
+            self.chain.transact(self.requests.functions.collect(address), account)
 
 
 def hidden_leaf(market: PublishedMarket, read: ReadBundle, interval: int, index: int) -> Ask:
@@ -95,6 +118,18 @@ def missing_data(
     except InputError:
         return hidden_leaf(market, read, interval, index)
     return next(unanswered(claim), None)
+
+
+def all_missing(market: PublishedMarket, read: ReadBundle, interval: int) -> tuple[Ask, ...]:
+    """The questions for all that nobody has shown of an interval, 32 leaves to each.
+
+    Lines can be asked for once the buses are known: where nothing is, once more after these are answered.
+    """
+    try:
+        claim = published_claim(market, read, interval)
+    except InputError:
+        claim = bare_claim(market, read, interval)
+    return tuple(everything_hidden(claim))
 
 
 def asked_about(market: PublishedMarket, interval: int) -> tuple[Asked, ...]:

@@ -10,44 +10,20 @@ import numpy as np
 from hexbytes import HexBytes
 from web3.logs import DISCARD
 
-from deploy.chain import Chain
+from deploy.chain import Chain, ChainError
 from deploy.contracts import Deployment
 from offchain.commitment.hashing import packed_rows
 from offchain.commitment.header import Header
 from offchain.keccak import keccak
 from offchain.market import Interval
+from offchain.randomness.links import HashChain
 from offchain.units import Int64Array
 
 NOBODY: Final = "0x" + 40 * "0"
 """Whom an interval is reserved for after a void."""
 
-
-class HashChain:
-    """One party's secret, hashed again and again: each interval reveals the value before the last.
-
-    The party publishes the end of the chain when the market opens; it can withhold a value later, but not choose it.
-    """
-
-    def __init__(self, secret: bytes, length: int) -> None:
-        """Compute the chain.
-
-        Args:
-            secret: 32 bytes that nobody else knows.
-            length: How many values it must serve.
-        """
-        values = [secret]
-        for _ in range(length):
-            values.append(keccak(values[-1]))
-        self._values = values
-
-    @property
-    def tip(self) -> bytes:
-        """The end of the chain, which is published."""
-        return self._values[-1]
-
-    def preimage(self, interval: int) -> bytes:
-        """The value that interval 1, 2, ... reveals."""
-        return self._values[-1 - interval]
+_NOT_RESERVED: Final = ("Ledger_NotReserved()", "Ledger_WrongInputs()")
+"""What the ledger says of an interval that is reserved for another, or for nobody."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +51,15 @@ class Operator:
         """Fix the orders of an interval."""
         return self._send(self.contracts.ledger.functions.commitOrders(interval, orders_root))
 
-    def reveal(self, interval: int, preimages: Sequence[bytes]) -> tuple[bytes, int]:
-        """Fix the seed of an interval; returns it, and the gas."""
+    def reveal(self, interval: int, chains: Sequence[HashChain]) -> tuple[bytes, int]:
+        """Fix the seed of an interval by the next links of all parties' chains; returns it, and the gas."""
         beacon = self.contracts.beacon
-        receipt = self.chain.transact(beacon.functions.reveal(interval, list(preimages)))
+        skipped = int(beacon.functions.skipped().call())
+        links = [
+            chain.link(bytes(beacon.functions.tip(party).call()), skipped)
+            for party, chain in enumerate(chains)
+        ]
+        receipt = self.chain.transact(beacon.functions.reveal(interval, links))
         (revealed,) = beacon.events.Revealed().process_receipt(receipt, errors=DISCARD)
         return bytes(revealed["args"]["seed"]), int(receipt["gasUsed"])
 
@@ -90,14 +71,45 @@ class Operator:
         return bytes(drawn["args"]["seed"]), int(receipt["gasUsed"])
 
     def post(self, previous_hash: bytes, payload: bytes, certificate: bytes) -> int:
-        """Post a header with its network certificate, as the signer that fixed the orders."""
+        """Post a header with its network certificate.
+
+        As the signer that fixed the orders; where the interval is not reserved for it any more, after a void or once
+        the bond has forgotten who that was, as any bonded signer.
+        """
         header, ledger = Header.unpack(payload), self.contracts.ledger.functions
         sent = header.sent(previous_hash) + certificate
         named = (header.policy_hash, header.shares_root, header.contracts_root)
         opened = (ledger.policyHash, ledger.sharesRoot, ledger.contractsRoot)
-        if any(now != bytes(then().call()) for now, then in zip(named, opened, strict=True)):
-            return self._send(ledger.postAmended(sent, b"", self.chain.payer, *named))
-        return self._send(ledger.post(sent))
+        amended = any(now != bytes(then().call()) for now, then in zip(named, opened, strict=True))
+        payer = self.chain.payer
+        call = ledger.postAmended(sent, b"", payer, *named) if amended else ledger.post(sent)
+        try:
+            return self._send(call)
+        except ChainError:
+            if self.chain.refusal(call, {"from": payer}) not in _NOT_RESERVED:
+                raise
+            reserved = self._reserved(header, keccak(b"".join(named)))
+            if reserved is None:
+                raise
+        if amended:
+            return self._send(ledger.postAmended(sent, b"", reserved, *named))
+        return self._send(ledger.postInstead(sent, b"", reserved))
+
+    def _reserved(self, header: Header, terms_hash: bytes) -> str | None:
+        """Whom the inputs of an interval name, as postInstead must; None if the ledger has others for it."""
+        ledger = self.contracts.ledger
+        accepted = ledger.events.SeedAccepted()
+        events = (
+            accepted.process_log(log)["args"]
+            for log in self.chain.logs(ledger.address)
+            if bytes(log["topics"][0]) == bytes(HexBytes(accepted.topic))
+        )
+        named = {event["reserved"] for event in events if event["interval"] == header.interval}
+        for reserved in (NOBODY, *sorted(named - {NOBODY})):
+            fixed = (header.interval, header.orders_root, header.seed, reserved)
+            if ledger.functions.hasInputs(*fixed, header.grid_version, terms_hash).call():
+                return str(reserved)
+        return None
 
     def post_instead(
         self, previous_hash: bytes, payload: bytes, certificate: bytes, reserved: str = NOBODY

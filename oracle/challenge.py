@@ -195,7 +195,8 @@ def first_proof(
 ) -> tuple[int, Proof]:
     """A proof against the earliest interval that has one; it voids all later ones too.
 
-    Of the proofs that the chain accepts, one that answers a rule which the audit named goes before others.
+    Of the proofs that the chain accepts, one that answers a rule which the audit named goes before others. An interval
+    without a bundle is judged by what was shown of it on the chain.
 
     Args:
         court: Of the market.
@@ -214,6 +215,10 @@ def first_proof(
     for receipt in receipts:
         if 1 <= receipt.interval <= len(market.headers):
             rules.setdefault(receipt.interval, set()).add(Rule.OMITTED)
+    shown = {answer.question.header_hash for answer in market.answers}
+    for interval, header in enumerate(market.headers, start=1):
+        if header.header_hash in shown and read(interval) is None:
+            rules.setdefault(interval, set())
     final = int(court.ledger.functions.finalHead().call())
     reasons = []
     for interval in sorted(rules):

@@ -39,10 +39,11 @@ from offchain.metering.readings import ReadingTable, with_filed
 from offchain.orders.signing import domain_separator, signed
 from offchain.orders.table import OrderTable, Quantities, orders_from_columns
 from offchain.policy import DEFAULT_POLICY
+from offchain.randomness.links import HashChain
 from offchain.records import KIND_ORDER
 from offchain.units import WH_TICKS_PER_MICRO, Int64Array
 from oracle.bundles import BundleDirectory
-from oracle.chain import HashChain, Operator
+from oracle.chain import Operator
 from oracle.lottery import Lottery, ServiceTally, compile_solver
 from oracle.meters import Meters
 from oracle.reader import filed_readings, read_market
@@ -61,7 +62,7 @@ POLICY = replace(
 WINDOW_INTERVALS = 4
 """A header can be disputed for this many intervals."""
 
-LIVE_WINDOW_S = 30
+LIVE_WINDOW_S = 240
 """The same on a chain whose time has to be waited for, in seconds."""
 
 RING_SIZE = 16
@@ -190,7 +191,9 @@ class DemoRun:
             compile_solver(self.scenario, POLICY)
             phase.step("compiled, if this was its first use")
         n, intervals = len(self.scenario.bus), len(self.scenario.scarce)
-        self.beacons = [HashChain(self.secret(party), intervals) for party in _PARTIES]
+        # a link for each interval, and one for each time that orders may be opened again
+        links = intervals + RING_SIZE
+        self.beacons = [HashChain(self.secret(party), links) for party in _PARTIES]
         batches = range(0, n, _REGISTER_AT_ONCE)
         with self.reporter.phase("Opening the market", 2 + len(batches)) as phase:
             draft = self._genesis(bytes(20), 1)
@@ -340,7 +343,7 @@ class DemoRun:
 
     def draw_seed(self, operator: Operator, interval: int) -> tuple[bytes, int]:
         """Fix the seed of an interval; returns it, and the gas."""
-        return operator.reveal(interval, [beacon.preimage(interval) for beacon in self.beacons])
+        return operator.reveal(interval, self.beacons)
 
     def orders_to_commit(self, interval: int, orders: OrderTable) -> OrderTable:
         """The orders that the operator commits to: here all, as they were signed."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any, Final, cast
 
+from eth_utils.abi import function_abi_to_4byte_selector
 from hexbytes import HexBytes
 from web3.contract import Contract
 from web3.exceptions import Web3Exception
@@ -15,6 +16,7 @@ from web3.types import LogReceipt
 from deploy.chain import Chain
 from offchain.audit.published import (
     Account,
+    Answer,
     Asked,
     CollateralChange,
     Draw,
@@ -113,6 +115,8 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
         public_key=_network(contracts.beacon),
         draws=_draws(chain, contracts.beacon, block),
         asked=_asked(chain, contracts.at["DataRequests"], block, posted_in),
+        signatures=int(ledger.functions.signatures().call()),
+        answers=_answers(chain, contracts.at["DataRequests"], block),
         signers=_signers(chain, contracts.at["OracleBond"], block),
         now=int(chain.web3.eth.get_block(block)["timestamp"]),
         amendments=amendments,
@@ -190,6 +194,25 @@ def _asked(
     return tuple(
         asked for asked in found.values() if asked.answer_by >= least[asked.question.header_hash]
     )
+
+
+def _answers(chain: Chain, requests: Contract, until: int) -> tuple[Answer, ...]:
+    """What was shown on the chain of what was asked for."""
+    names = {
+        function_abi_to_4byte_selector(entry): entry["name"]
+        for entry in requests.abi
+        if entry["type"] == "function"
+    }
+    questions: dict[bytes, Question] = {}
+    found = []
+    for name, arguments, _ in _events(chain, requests, _REQUEST_EVENTS, until):
+        key = bytes(arguments["key"])
+        if name == "Asked":
+            questions[key] = Question(*arguments["question"].values())
+        else:
+            given = (bytes(arguments["shown"]), bytes(arguments["path"]))
+            found.append(Answer(questions[key], names[bytes(arguments["how"])], given))
+    return tuple(found)
 
 
 def _signers(chain: Chain, bond: Contract, until: int) -> frozenset[bytes]:

@@ -9,6 +9,7 @@ import {OrderLog} from "./OrderLog.sol";
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
 import {IGridRegistry} from "./interfaces/IGridRegistry.sol";
 import {IOracleBond} from "./interfaces/IOracleBond.sol";
+import {IRandomnessBeacon} from "./interfaces/IRandomnessBeacon.sol";
 import {Entries} from "./libraries/Entries.sol";
 import {Headers} from "./libraries/Headers.sol";
 import {Network} from "./libraries/Network.sol";
@@ -69,7 +70,9 @@ contract ClearingLedger is OrderLog {
         IntervalRing(c.bond, c.windowSeconds, c.ringSize)
         OrderLog(c.beacon, c.terms, c.gridVersion, Headers.hashTerms(c.policyHash, c.sharesRoot, c.contractsRoot))
     {
-        if (c.signatures == 0 || c.faults == address(0) || c.deadlineSeconds == 0) revert Ledger_BadConfig();
+        if (c.signatures == 0 || c.faults == address(0) || c.deadlineSeconds == 0 || c.windowSeconds == 0) {
+            revert Ledger_BadConfig();
+        }
         registry = c.registry;
         faults = c.faults;
         policyHash = c.policyHash;
@@ -261,6 +264,8 @@ contract ClearingLedger is OrderLog {
         if (ordersFault) {
             _keep(interval, Entries.REOPENED);
             emit OrdersReopened(interval);
+            // A reveal may have been waiting, for all to see, when this void came before it.
+            IRandomnessBeacon(beacon).renew();
         } else {
             _open(interval, header.payload);
         }

@@ -18,7 +18,8 @@ contract OracleBond is IOracleBond {
     /// @param faults The only contract that may slash.
     /// @param treasurer Who may announce withdrawals and changes of signers.
     /// @param relief Who receives what the prover does not: the harmed and the replacement operator.
-    /// @param minimum Below this nobody can post, in micro.
+    /// @param minimum Below this nobody can post, in micro; at least the penalty, or a header could stand that cannot
+    /// pay for its fault.
     /// @param penalty What one proven fault costs, in micro.
     /// @param reward What the prover receives of it, at most half.
     /// @param delaySeconds How long announced changes wait: longer than withdrawals, window and deadline together.
@@ -79,6 +80,8 @@ contract OracleBond is IOracleBond {
     Stake private _stake;
     /// @inheritdoc IOracleBond
     mapping(address account => bool admitted) public isSigner;
+    /// @inheritdoc IOracleBond
+    mapping(address account => uint256 amount) public credit;
     /// @notice Announced changes of signers.
     mapping(address account => Change change) public changes;
     /// @notice Amount announced to be withdrawn.
@@ -96,6 +99,9 @@ contract OracleBond is IOracleBond {
             2 * c.reward > c.penalty || c.penalty == 0 || c.penalty > type(uint64).max || signers.length == 0
                 || c.treasurer == address(0) || c.relief == address(0)
         ) revert Bond_BadConfig();
+        if (c.minimum < c.penalty) revert Bond_MinimumBelowPenalty(c.minimum, c.penalty);
+        uint256 open = uint256(IClearingLedger(c.ledger).windowSeconds()) + IClearingLedger(c.ledger).deadlineSeconds();
+        if (c.delaySeconds <= open) revert Bond_DelayTooShort(open + 1);
         token = c.token;
         ledger = c.ledger;
         faults = c.faults;
@@ -151,7 +157,7 @@ contract OracleBond is IOracleBond {
     }
 
     /// @inheritdoc IOracleBond
-    function slash(address prover) external {
+    function slash(address prover, bool atOnce) external {
         if (msg.sender != faults) revert Bond_Unauthorised();
         Stake memory s = _stake;
         uint256 amount = penalty < s.bonded ? penalty : s.bonded;
@@ -163,7 +169,17 @@ contract OracleBond is IOracleBond {
         s.relieving += uint80(shared - paid);
         _stake = s;
         emit Slashed(prover, paid, shared - paid, amount - shared);
-        if (paid != 0) token.safeTransfer(prover, paid);
+        if (paid == 0) return;
+        if (atOnce) token.safeTransfer(prover, paid);
+        else credit[prover] += paid;
+    }
+
+    /// @inheritdoc IOracleBond
+    function collect(address to) external {
+        uint256 amount = credit[msg.sender];
+        credit[msg.sender] = 0;
+        emit Collected(msg.sender, to, amount);
+        token.safeTransfer(to, amount);
     }
 
     /// @inheritdoc IOracleBond

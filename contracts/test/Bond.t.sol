@@ -10,7 +10,7 @@ import {Market} from "./support/Market.sol";
 contract BondTest is Market {
     function _slash(address prover) private {
         vm.prank(address(faults));
-        bond.slash(prover);
+        bond.slash(prover, true);
     }
 
     function test_slash_burnsAtLeastHalf() public {
@@ -54,9 +54,28 @@ contract BondTest is Market {
         assertEq(token.balanceOf(address(bond)), left - taken);
     }
 
+    function test_slash_whoDidNotSendTheProofCollectsItsReward() public {
+        for (uint256 i = 0; i < 2; ++i) {
+            vm.prank(address(faults));
+            bond.slash(WATCHER, false);
+        }
+        assertEq(token.balanceOf(WATCHER), 0);
+        assertEq(bond.credit(WATCHER), 2 * REWARD);
+        bond.distribute();
+        assertEq(token.balanceOf(address(bond)), BOND - 2 * PENALTY + 2 * REWARD);
+        address elsewhere = address(0xe15e);
+        vm.prank(WATCHER);
+        bond.collect(elsewhere);
+        assertEq(token.balanceOf(elsewhere), 2 * REWARD);
+        vm.prank(WATCHER);
+        bond.collect(elsewhere);
+        bond.collect(address(this));
+        assertEq(token.balanceOf(address(bond)), BOND - 2 * PENALTY);
+    }
+
     function test_slash_onlyByFaultProofs() public {
         vm.expectRevert(IOracleBond.Bond_Unauthorised.selector);
-        bond.slash(WATCHER);
+        bond.slash(WATCHER, true);
     }
 
     function test_withdraw_waitsAndStopsPosting() public {
@@ -111,7 +130,7 @@ contract BondTest is Market {
         vm.revertToState(open);
         // a bond whose delay is shorter than the window, after a slash
         vm.prank(address(faults));
-        bond.slash(WATCHER);
+        bond.slash(WATCHER, true);
         vm.expectRevert(IOracleBond.Bond_HeaderOpen.selector);
         vm.prank(TREASURER);
         bond.withdraw();
@@ -165,6 +184,15 @@ contract BondTest is Market {
         c.reward = 0;
         c.penalty = 0;
         _refused(c, signers);
+        c.penalty = PENALTY;
+        c.minimum = PENALTY - 1;
+        vm.expectRevert(abi.encodeWithSelector(IOracleBond.Bond_MinimumBelowPenalty.selector, PENALTY - 1, PENALTY));
+        tryCreate("OracleBond", abi.encode(c, signers));
+        c.minimum = PENALTY;
+        c.delaySeconds = WINDOW + DEADLINE;
+        vm.expectRevert(abi.encodeWithSelector(IOracleBond.Bond_DelayTooShort.selector, WINDOW + DEADLINE + 1));
+        tryCreate("OracleBond", abi.encode(c, signers));
+        c.delaySeconds = DELAY;
         c.penalty = 1;
         c.relief = address(0);
         _refused(c, signers);

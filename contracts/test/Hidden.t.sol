@@ -145,7 +145,7 @@ contract HiddenTest is Market {
     /* ------------------------------------------------ POSTED AGAIN ------------------------------------------- */
 
     function _ask(HeaderEvidence memory h, uint8 kind, address asker) private returns (uint256 fee) {
-        fee = requests.price(ledger.hashHeader(h), 97 + 32 * TREE_DEPTH);
+        fee = requests.price(97 + 32 * TREE_DEPTH);
         vm.prank(asker);
         requests.askLeaf{value: fee}(h, kind, uint32(A));
     }
@@ -160,6 +160,13 @@ contract HiddenTest is Market {
         Interval memory v = example();
         bytes32 root = kind == 1 ? ordersRoot(v) : v.stateRoot;
         return Question(ledger.hashHeader(h), root, kind, uint8(TREE_DEPTH), 0, uint32(A));
+    }
+
+    /// @dev Whoever asked has all of its fees back.
+    function _collected(address asker) private {
+        vm.prank(asker);
+        requests.collect(payable(asker));
+        assertEq(asker.balance, _WEALTH);
     }
 
     function _postAgain(Posted memory p) private {
@@ -179,7 +186,7 @@ contract HiddenTest is Market {
         _assertAsked(h);
         _proofs().withheld(h, q);
         _assertVoided();
-        assertEq(token.balanceOf(asker), REWARD);
+        assertEq(bond.credit(asker), REWARD);
         _postAgain(p);
     }
 
@@ -194,7 +201,7 @@ contract HiddenTest is Market {
     function test_withheld_anewOfTheSameHeaderPostedAgain() public {
         (HeaderEvidence memory h, Question memory q,) = _postedAgain(WATCHER);
         uint256 fee = _ask(h, 3, _OTHER);
-        assertEq(WATCHER.balance, _WEALTH);
+        _collected(WATCHER);
         assertEq(address(requests).balance, fee);
         vm.expectRevert(_NOT_PROVEN);
         _proofs().withheld(h, q);
@@ -203,9 +210,9 @@ contract HiddenTest is Market {
         _proofs().withheld(h, q);
         assertEq(ledger.head(), 0);
         assertEq(bond.bonded(), BOND - 2 * PENALTY);
-        assertEq(token.balanceOf(_OTHER), REWARD);
+        assertEq(bond.credit(_OTHER), REWARD);
         requests.refund(q);
-        assertEq(_OTHER.balance, _WEALTH);
+        _collected(_OTHER);
         assertEq(address(requests).balance, 0);
     }
 
@@ -224,9 +231,9 @@ contract HiddenTest is Market {
     function test_askingAnew_givesBackNoFeeTwice() public {
         (HeaderEvidence memory h, Question memory q,) = _postedAgain(WATCHER);
         requests.refund(q);
-        assertEq(WATCHER.balance, _WEALTH);
+        _collected(WATCHER);
         uint256 fee = _ask(h, 3, _OTHER);
-        assertEq(WATCHER.balance, _WEALTH);
+        _collected(WATCHER);
         assertEq(address(requests).balance, fee);
     }
 
@@ -236,11 +243,34 @@ contract HiddenTest is Market {
         (HeaderEvidence memory h, Question memory q, uint256 former) = _postedAgain(address(token));
         uint256 fee = _ask(h, 3, _OTHER);
         assertEq(address(requests).balance, former + fee);
+        assertEq(requests.credit(address(token)), former);
         vm.warp(block.timestamp + ANSWER + 1);
         _proofs().withheld(h, q);
-        assertEq(token.balanceOf(_OTHER), REWARD);
+        assertEq(bond.credit(_OTHER), REWARD);
         requests.refund(q);
-        assertEq(_OTHER.balance, _WEALTH);
+        _collected(_OTHER);
+        // It names somebody who takes it.
+        vm.prank(address(token));
+        requests.collect(payable(RELIEF));
+        assertEq(RELIEF.balance, former);
+        assertEq(address(requests).balance, 0);
+    }
+
+    function test_withheld_anAskerWhoseMoneyIsFrozenKeepsNobodyFromProving() public {
+        Posted memory p = postInterval(example());
+        Question memory q = _question(p.header, 3);
+        _ask(p.header, 3, WATCHER);
+        vm.warp(block.timestamp + ANSWER + 1);
+        bytes memory payment = abi.encodeWithSignature("transfer(address,uint256)", WATCHER, REWARD);
+        vm.mockCallRevert(address(token), payment, "frozen");
+        vm.expectRevert("frozen");
+        vm.prank(WATCHER);
+        _proofs().withheld(p.header, q);
+        _proofs().withheld(p.header, q);
+        _assertVoided();
+        vm.prank(WATCHER);
+        bond.collect(_OTHER);
+        assertEq(token.balanceOf(_OTHER), REWARD);
     }
 
     function test_askingAnew_whileTheFormerQuestionIsStillOpen() public {
@@ -251,7 +281,7 @@ contract HiddenTest is Market {
         voidFrom(p.header, false);
         _postAgain(p);
         _ask(p.header, 3, _OTHER);
-        assertEq(WATCHER.balance, _WEALTH);
+        _collected(WATCHER);
         // The question of before falls due, the one of now does not.
         vm.warp(until + 1);
         vm.expectRevert(_NOT_PROVEN);
@@ -325,7 +355,7 @@ contract UnbondedTest is Market {
     function _slashed(uint256 penalties) private {
         for (uint256 i = 1; i < penalties; ++i) {
             vm.prank(address(faults));
-            bond.slash(address(0));
+            bond.slash(address(0), true);
         }
         Interval memory v = example();
         fixInputs(v);

@@ -164,4 +164,64 @@ contract ReceiptsTest is Market {
         vm.expectRevert(ICourt.Fault_NotCommitted.selector);
         _prove(h, v, o, receipt);
     }
+
+    /* ------------------------------------------------ SEVERAL SIGNERS ---------------------------------------- */
+
+    /// @dev The same market where each header needs two of its three signers.
+    function _cosigned(uint256 seq) private returns (HeaderEvidence memory h, Records.Order memory o) {
+        deploy(2, true);
+        Interval memory v = example();
+        o = _order(seq, 7, key(A));
+        Posted memory p = ready(v, 1);
+        bytes32 digest = keccak256(
+            abi.encodePacked(
+                hex"1901",
+                separator,
+                keccak256(abi.encode(keccak256("Header(bytes32 headerHash)"), ledger.hashHeader(p.header)))
+            )
+        );
+        (uint8 parity, bytes32 r, bytes32 s) = vm.sign(_SIGNER, digest);
+        vm.prank(OPERATOR);
+        ledger.postSigned(sentOf(p), abi.encodePacked(r, uint256(s) | uint256(parity - 27) << 255));
+        h = p.header;
+    }
+
+    /// @dev Receipts of both signers with a key, in ascending order of address or the other way round.
+    function _both(Records.Order memory o, bool ascending) private view returns (bytes memory) {
+        (bytes memory a, bytes memory b) = (_receipt(o, 1, _SIGNER), _receipt(o, 1, 102));
+        return (vm.addr(_SIGNER) < vm.addr(102)) == ascending ? bytes.concat(a, b) : bytes.concat(b, a);
+    }
+
+    function test_omitted_takesReceiptsOfAsManySignersAsAHeader() public {
+        (HeaderEvidence memory h, Records.Order memory o) = _cosigned(9);
+        _prove(h, example(), o, _both(o, true));
+        _assertVoidedWithOrders();
+    }
+
+    function test_omitted_neitherOneSignerAloneNorOneTwiceNorInDescendingOrder() public {
+        (HeaderEvidence memory h, Records.Order memory o) = _cosigned(9);
+        bytes memory one = _receipt(o, 1, _SIGNER);
+        bytes[7] memory wrong = [
+            one,
+            bytes.concat(one, one),
+            _both(o, false),
+            bytes.concat(_both(o, true), hex"00"),
+            bytes.concat(one, _receipt(o, 1, key(A))),
+            bytes.concat(one, new bytes(65)),
+            bytes("")
+        ];
+        for (uint256 i = 0; i < wrong.length; ++i) {
+            vm.expectRevert(ICourt.Fault_Malformed.selector);
+            _prove(h, example(), o, wrong[i]);
+        }
+        assertEq(ledger.head(), 1);
+    }
+
+    function test_omitted_severalReceiptsForWhatIsThereShowNothing() public {
+        (HeaderEvidence memory h,) = _cosigned(9);
+        Records.Order memory o = example().orders[A];
+        bytes memory receipts = _both(o, true);
+        vm.expectRevert(ICourt.Fault_NotProven.selector);
+        _prove(h, example(), o, receipts);
+    }
 }

@@ -225,7 +225,7 @@ contract RequestsTest is Market {
     function test_askingCostsThePriceAndTheRestComesBack() public {
         Interval memory v = example();
         HeaderEvidence memory h = postInterval(v).header;
-        uint256 price = requests.price(ledger.hashHeader(h), 97 + 32 * TREE_DEPTH);
+        uint256 price = requests.price(97 + 32 * TREE_DEPTH);
         vm.expectRevert(abi.encodeWithSelector(IDataRequests.Requests_FeeTooLow.selector, price));
         vm.prank(WATCHER);
         requests.askLeaf{value: price - 1}(h, 1, 0);
@@ -238,7 +238,7 @@ contract RequestsTest is Market {
         vm.expectRevert(IDataRequests.Requests_AlreadyAsked.selector);
         _askLeaf(h, 1, 0);
         vm.fee(0);
-        assertEq(requests.price(bytes32("fresh"), 0), 90_000 * GAS_PRICE);
+        assertEq(requests.price(0), 90_000 * GAS_PRICE);
     }
 
     function test_askingOnlyWhileAnAnswerAndAProofStillFitIntoTheWindow() public {
@@ -254,28 +254,66 @@ contract RequestsTest is Market {
         assertEq(ledger.head(), 0);
     }
 
-    function test_flooding_costsTheFlooderTwiceAsMuchEvery32Questions() public {
-        Interval memory v = example();
-        HeaderEvidence memory h = postInterval(v).header;
-        bytes32 hash = ledger.hashHeader(h);
-        uint256 price = requests.price(hash, 100);
-        uint256 asked = 0;
+    /// @dev Everything that can be asked for of a header's plain trees.
+    function _flood(HeaderEvidence memory h) private {
+        BusEvidence memory none;
         for (uint8 kind = 1; kind < 9; ++kind) {
             if (kind == 2 || kind == 5 || kind == _VECTOR) continue;
-            for (uint32 i = 0; i < 8 && asked < 32; ++i) {
-                assertEq(requests.price(hash, 100), price);
-                _askLeaf(h, kind, i);
-                ++asked;
+            for (uint8 height = 0; height < 4; ++height) {
+                for (uint32 i = 0; i < 8 >> height; ++i) {
+                    vm.prank(WATCHER);
+                    requests.askLeaves{value: 1 ether}(h, none, kind, height, i);
+                }
             }
         }
-        assertEq(requests.asked(hash), 32);
-        assertEq(requests.price(hash, 100), 2 * price);
-        // Who answers gets the cost, not the flooder's price; the rest is burned.
+    }
+
+    function test_flooding_costsTwiceAsMuchForEachStepWhicheverHeaderIsAskedAbout() public {
+        uint256 step = requests.step();
+        assertEq(step, 1 << 24);
+        uint256 price = requests.price(100);
+        Interval memory v = example();
+        _flood(postInterval(v).header);
+        assertTrue(requests.load() > 7e6 && requests.load() < step, "a header of 8 participants is within a step");
+        assertEq(requests.price(100), price);
+        for (uint256 i = 0; i < 2; ++i) {
+            v = following(v);
+            _flood(postInterval(v).header);
+        }
+        uint256 load = requests.load();
+        assertTrue(load > step && load < 2 * step, "three of them are more than a step");
+        assertEq(requests.price(100), 2 * price);
+        // It drains at an even pace.
+        vm.warp(block.timestamp + ANSWER / 2);
+        assertEq(requests.load(), load - step / 2);
+        assertEq(requests.price(100), price);
+        vm.warp(block.timestamp + 2 * ANSWER);
+        assertEq(requests.load(), 0);
+    }
+
+    function test_flooding_whatExceedsTheCostOfAnAnswerIsBurned() public {
+        Interval memory v = example();
+        HeaderEvidence memory h = postInterval(v).header;
+        uint256 price = requests.price(100);
+        _load(4 * requests.step());
+        assertEq(requests.price(100), 16 * price);
         _askLeaf(h, _BEFORE, uint32(A));
         uint256 burned = address(0xdEaD).balance;
         uint256 had = OPERATOR.balance;
         _answer(_question(h, stateRoot(v.pre), 3, uint8(TREE_DEPTH), 0, uint32(A)), stateEvidence(v.pre, A));
-        assertTrue(address(0xdEaD).balance - burned >= OPERATOR.balance - had, "the surcharge is not burned");
+        assertTrue(address(0xdEaD).balance - burned >= 15 * (OPERATOR.balance - had), "the surcharge is not burned");
+    }
+
+    function test_flooding_thePriceHasAnEnd() public {
+        uint256 price = requests.price(100);
+        _load(1000 * requests.step());
+        assertEq(requests.price(100), price << 32);
+    }
+
+    /// @dev As if so much had been asked for just now.
+    function _load(uint256 gas) private {
+        vm.store(address(requests), bytes32(uint256(2)), bytes32(block.timestamp << 192 | gas));
+        assertEq(requests.load(), gas);
     }
 
     /* ------------------------------------------------ WITHHOLDING -------------------------------------------- */
@@ -303,8 +341,10 @@ contract RequestsTest is Market {
         _proofs().withheld(h, q);
         assertEq(ledger.head(), 0);
         assertEq(bond.bonded(), BOND - PENALTY);
-        assertEq(token.balanceOf(WATCHER), REWARD);
+        assertEq(bond.credit(WATCHER), REWARD);
         requests.refund(q);
+        vm.prank(WATCHER);
+        requests.collect(payable(WATCHER));
         assertEq(WATCHER.balance, _WEALTH);
         vm.expectRevert(IDataRequests.Requests_NotOverdue.selector);
         requests.refund(q);
@@ -354,11 +394,22 @@ contract RequestsTest is Market {
         vm.expectRevert(IClearingLedger.Ledger_AlreadyFinal.selector);
         _proofs().withheld(h, q);
         requests.refund(q);
+        vm.prank(WATCHER);
+        requests.collect(payable(WATCHER));
         assertEq(WATCHER.balance, _WEALTH);
     }
 
+    function test_withheld_anAskerThatProvesItselfIsPaidAtOnce() public {
+        (HeaderEvidence memory h, Question memory q) = _hidden();
+        vm.warp(block.timestamp + ANSWER + 1);
+        vm.prank(WATCHER);
+        _proofs().withheld(h, q);
+        assertEq(token.balanceOf(WATCHER), REWARD);
+        assertEq(bond.credit(WATCHER), 0);
+    }
+
     function test_deploy_refusesTimesThatDoNotFitTheWindow() public {
-        assertEq(tryCreate("DataRequests", abi.encode(address(ledger), 0, GAS_PRICE)), address(0));
+        assertEq(tryCreate("DataRequests", abi.encode(address(ledger), 59, GAS_PRICE)), address(0));
         assertEq(tryCreate("DataRequests", abi.encode(address(ledger), WINDOW / 3 + 1, GAS_PRICE)), address(0));
         assertEq(tryCreate("DataRequests", abi.encode(address(ledger), ANSWER, 0)), address(0));
     }

@@ -139,6 +139,21 @@ class Question(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What was shown on the chain, which the contract held to the root that was asked about.
+
+    Attributes:
+        question: What was asked.
+        function: Of DataRequests, by which it was shown.
+        given: What that showed, and the path of it.
+    """
+
+    question: Question
+    function: str
+    given: tuple[bytes, bytes]
+
+
+@dataclass(frozen=True)
 class Asked:
     """A question on the chain that nobody has answered.
 
@@ -179,6 +194,8 @@ class PublishedMarket:
         draws: What the seed of each interval is said to be made of.
         asked: Questions about data that nobody has answered.
         signers: Who may sign headers and receipts, 20 bytes each.
+        signatures: How many of them a header, and so a received order, needs.
+        answers: What was shown on the chain of headers.
         now: Time of the newest block.
         filed: Meter readings filed on the chain, in the order of filing.
     """
@@ -205,5 +222,7 @@ class PublishedMarket:
     draws: dict[int, Draw] = field(default_factory=dict)
     asked: tuple[Asked, ...] = ()
     signers: frozenset[bytes] = frozenset()
+    signatures: int = 1
+    answers: tuple[Answer, ...] = ()
     now: int = 0
     filed: tuple[FiledReading, ...] = ()

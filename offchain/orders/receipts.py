@@ -1,12 +1,12 @@
 """Receipts: a signer's word that an order came in time for an interval (docs/protocol.md, section 3).
 
 ``Receipt(uint32 index,uint32 seq,uint32 interval,bytes32 orderHash)`` in the domain of orders. A header that holds
-neither that order nor a later one of its owner is void.
+neither that order nor a later one of its owner is void, once as many signers have given one as a header needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from coincurve import PrivateKey
 
 from offchain.errors import InputError
 from offchain.keccak import keccak
+from offchain.orders.signing import recover
 from offchain.records import ORDER
 
 _TYPE: Final = keccak(b"Receipt(uint32 index,uint32 seq,uint32 interval,bytes32 orderHash)")
@@ -62,6 +63,31 @@ def receipt(separator: bytes, order: bytes, interval: int, key: PrivateKey) -> R
     digest = receipt_digest(separator, order, interval)
     signature = key.sign_recoverable(digest, hasher=None)
     return Receipt(interval, order, signature[:64] + bytes([signature[64] + _V_BASE]))
+
+
+def joint_signatures(
+    separator: bytes, receipts: Iterable[Receipt], signers: Collection[bytes], needed: int
+) -> bytes | None:
+    """The signatures of receipts for one order and interval as the contract takes them: in ascending order of signer.
+
+    Args:
+        separator: the market's domain separator.
+        receipts: for the same order and interval, in any order; what is no signer's counts for nothing.
+        signers: who may sign, 20 bytes each.
+        needed: of how many signers, as many as a header needs.
+
+    Returns:
+        ``r ‖ s ‖ v`` of each, one after the other; None where they are too few.
+    """
+    found: dict[bytes, bytes] = {}
+    for given in receipts:
+        digest, signature = receipt_digest(separator, given.order, given.interval), given.signature
+        signer = recover(digest, signature[:32], signature[32:64], signature[64])
+        if signer is not None and signer in signers:
+            found[signer] = signature
+    if len(found) < needed:
+        return None
+    return b"".join(found[signer] for signer in sorted(found)[:needed])
 
 
 def read_receipts(told: object) -> tuple[Receipt, ...]:

@@ -164,6 +164,7 @@ class ChainFacts:
         public_key: of the drand network that makes the seeds; empty where none does.
         draw: what the seed is said to be made of; None where no drand network makes it.
         signers: who may sign receipts, 20 bytes each.
+        signatures: how many of them a header, and so a received order, needs.
         receipts: that participants hold.
         overdue: questions about data that were not answered in time.
         filed: meter readings filed on the chain.
@@ -177,6 +178,7 @@ class ChainFacts:
     public_key: bytes = b""
     draw: Draw | None = None
     signers: frozenset[bytes] = frozenset()
+    signatures: int = 1
     receipts: tuple[Receipt, ...] = ()
     overdue: tuple[Question, ...] = ()
     filed: tuple[FiledReading, ...] = ()
@@ -338,14 +340,19 @@ def open_claim(
         (KIND_SHARE, bundle.shares),
         (KIND_READING, bundle.readings),
     ):
-        leaves = [b""] * n
-        for index, leaf in zip(table["index"].tolist(), leaf_preimages(kind, table), strict=True):
-            if index < n:
-                leaves[index] = leaf
-        known.plain(leaves, depth)
+        open_table(known, kind, table, n)
     _open_vectors(known, bundle, grid)
     _open_allocation(known, bundle, policy, grid)
     return Claim(bundle.previous_hash, bundle.header, policy, grid, depth, known, facts, measured)
+
+
+def open_table(known: Preimages, kind: int, table: Table, n: int) -> None:
+    """Add the plain tree of a table over `n` registration numbers."""
+    leaves = [b""] * n
+    for index, leaf in zip(table["index"].tolist(), leaf_preimages(kind, table), strict=True):
+        if index < n:
+            leaves[index] = leaf
+    known.plain(leaves, depth_of(n))
 
 
 def leaf_preimages(kind: int, table: Table) -> list[bytes]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 
-from offchain.orders.receipts import receipt_digest
+from offchain.orders.receipts import Receipt, joint_signatures
 from offchain.orders.signing import digests, recover
 from offchain.proofs.claim import Claim
 from offchain.proofs.lines import Shown, order_of
@@ -29,28 +29,28 @@ def seed(claim: Claim) -> Iterator[Shown]:
 
 
 def omitted(claim: Claim) -> Iterator[Shown]:
-    """An order with a signer's receipt is not in the orders tree, nor one that is not older."""
+    """An order with receipts of as many signers as a header needs is not in its tree, nor one that is not older."""
     facts, header = claim.facts, claim.header
+    given: dict[bytes, list[Receipt]] = {}
     for receipt in facts.receipts:
-        record = receipt.order
-        if receipt.interval != header.interval or len(record) != ORDER.itemsize:
-            continue
+        if receipt.interval == header.interval and len(receipt.order) == ORDER.itemsize:
+            given.setdefault(receipt.order, []).append(receipt)
+    for record, receipts in given.items():
         order = order_of(record)
         row = np.frombuffer(record, dtype=wire(ORDER)).astype(ORDER)
         (digest,) = digests(facts.separator, row)
         owner = facts.owners.get(order["index"])
         if owner is None or recover(digest, record[-65:-33], record[-33:-1], record[-1]) != owner:
             continue
-        signature = receipt.signature
-        signed = receipt_digest(facts.separator, record, receipt.interval)
-        if recover(signed, signature[:32], signature[32:64], signature[64]) not in facts.signers:
+        signatures = joint_signatures(facts.separator, receipts, facts.signers, facts.signatures)
+        if signatures is None:
             continue
         with suppress(UndisclosedError):
             leaf = claim.leaf(header.orders_root, order["index"])
             taken = False
             if len(leaf.record) == ORDER.itemsize:
                 taken = order_of(leaf.record)["seq"] >= order["seq"]
-            yield (record, signature, leaf), not taken
+            yield (record, signatures, leaf), not taken
 
 
 def withheld(claim: Claim) -> Iterator[Shown]:

@@ -14,8 +14,10 @@ from offchain.grid.model import unpack
 from offchain.orders.receipts import Receipt
 from offchain.orders.signing import domain_separator
 from offchain.policy import Policy
-from offchain.proofs.claim import ChainFacts, Claim, open_claim
+from offchain.proofs.claim import ChainFacts, Claim, open_claim, open_table
 from offchain.proofs.preimages import Preimages
+from offchain.proofs.subtrees import learn_answer
+from offchain.records import KIND_CONTRACT, KIND_SHARE, KIND_STATE
 
 
 def published_claim(
@@ -55,11 +57,13 @@ def published_claim(
         then = open_bundle(posted, _read(read, interval - policy.meter_lag))
         then_grid = unpack(market.grids[then.header.grid_version])
         measured = open_claim(then, then.state, _policy(policies, then.header), then_grid, facts)
-    return open_claim(bundle, before, policy, grid, facts, measured)
+    claim = open_claim(bundle, before, policy, grid, facts, measured)
+    _answered(market, claim.known)
+    return claim
 
 
 def bare_claim(market: PublishedMarket, read: ReadBundle, interval: int) -> Claim:
-    """An interval of which nothing but the header is known: its bundle is missing.
+    """An interval whose bundle is missing: known are header, genesis, the state before, and what the chain was shown.
 
     Raises:
         InputError: The interval was not posted, or the genesis bundle is missing.
@@ -71,15 +75,31 @@ def bare_claim(market: PublishedMarket, read: ReadBundle, interval: int) -> Clai
     genesis = read_genesis(_read(read, GENESIS))
     posted = market.headers[interval - 1]
     header = Header.unpack(posted.payload)
+    known, n = _answered(market, Preimages()), len(genesis.state)
+    open_table(known, KIND_CONTRACT, genesis.contracts, n)
+    open_table(known, KIND_SHARE, genesis.shares, n)
+    before = genesis.state
+    if interval > 1:
+        data = read(interval - 1)
+        if data is not None:
+            before = open_bundle(market.headers[interval - 2], data).state
+    open_table(known, KIND_STATE, before, n)
     return Claim(
         posted.previous_hash,
         header,
         _policy({market.policy_hash: genesis.policy, **market.policies}, header),
         unpack(market.grids[header.grid_version]),
-        depth_of(len(genesis.state)),
-        Preimages(),
+        depth_of(n),
+        known,
         chain_facts(market, interval),
     )
+
+
+def _answered(market: PublishedMarket, known: Preimages) -> Preimages:
+    """Know what was shown on the chain as well."""
+    for answer in market.answers:
+        learn_answer(known, answer.question, answer.function, answer.given)
+    return known
 
 
 def chain_facts(
@@ -96,6 +116,7 @@ def chain_facts(
         public_key=market.public_key,
         draw=market.draws.get(interval),
         signers=market.signers,
+        signatures=market.signatures,
         receipts=receipts,
         overdue=tuple(a.question for a in market.asked if a.answer_by < market.now),
         filed=market.filed,

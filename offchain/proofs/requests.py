@@ -18,6 +18,14 @@ from offchain.commitment.hashing import (
 )
 from offchain.proofs.claim import BusEvidence, Claim, LeafEvidence
 from offchain.proofs.preimages import UndisclosedError
+from offchain.proofs.subtrees import (
+    KIND_BUSES,
+    KIND_LINES,
+    KIND_STATE_BEFORE,
+    answer_bytes,
+    hidden_subtrees,
+    shown,
+)
 from offchain.records import (
     ALLOCATION,
     KIND_ALLOCATION,
@@ -32,9 +40,12 @@ from offchain.records import (
 if TYPE_CHECKING:
     from offchain.proofs.lines import Arguments
 
-#: Of a question for the bus vector, and of asking for the state before.
+#: Of a question for the bus vector.
 KIND_VECTOR: Final = 7
-KIND_STATE_BEFORE: Final = 8
+#: The price of a question doubles with each full step of what was asked lately, at most so often.
+MOST_DOUBLINGS: Final = 32
+_ANSWER_GAS: Final = 90_000
+_GAS_PER_BYTE: Final = 40
 _NO_BUS: Final = BusEvidence(b"", 0, b"")
 _PLAIN: Final = (
     (KIND_STATE, KIND_STATE, "state_root"),
@@ -65,6 +76,11 @@ class Ask:
     known: bool
 
 
+def answer_gas(size: int) -> int:
+    """What an answer of so many bytes is reckoned to use, in gas."""
+    return _ANSWER_GAS + _GAS_PER_BYTE * size
+
+
 def leaf_question(claim: Claim, kind: int, index: int) -> Ask:
     """Ask for a leaf of a plain tree, whether it is known or not."""
     ((_, of, name),) = [row for row in _PLAIN if row[0] == kind]
@@ -91,15 +107,28 @@ def questions(claim: Claim) -> Iterator[Ask]:
         first = next(hidden, None)
         yield leaf_question(claim, kind, 0 if first is None else first[1] << first[0])
     yield from _allocation(claim)
-    vector = Question(claim.header_hash, header.bus_vector_hash, KIND_VECTOR, 0, 0, 0)
-    known = claim.known.has(header.bus_vector_hash)
-    size = 24 * claim.grid.n_bus + 10 * claim.grid.n_line
-    yield Ask("askLeaf", (claim.evidence, KIND_VECTOR, 0), vector, size, known)
+    yield _vector(claim)
 
 
 def unanswered(claim: Claim) -> Iterator[Ask]:
     """What only the operator can show of a header, if anybody can."""
     return (ask for ask in questions(claim) if not ask.known)
+
+
+def everything_hidden(claim: Claim) -> Iterator[Ask]:
+    """All that nobody has shown of a header, 32 leaves to a question."""
+    for question, arguments in hidden_subtrees(claim):
+        yield Ask("askLeaves", arguments, question, answer_bytes(question), known=False)
+    if not claim.known.has(claim.header.bus_vector_hash):
+        yield _vector(claim)
+
+
+def _vector(claim: Claim) -> Ask:
+    root = claim.header.bus_vector_hash
+    question = Question(claim.header_hash, root, KIND_VECTOR, 0, 0, 0)
+    size = 24 * claim.grid.n_bus + 10 * claim.grid.n_line
+    arguments = (claim.evidence, KIND_VECTOR, 0)
+    return Ask("askLeaf", arguments, question, size, claim.known.has(root))
 
 
 def _allocation(claim: Claim) -> Iterator[Ask]:
@@ -149,6 +178,10 @@ def answer(claim: Claim, question: Question) -> tuple[str, Arguments]:
     """
     if question.kind == KIND_VECTOR:
         return "answerVector", (question, claim.known[question.root])
+    if question.kind in (KIND_LINES, KIND_BUSES) or (
+        question.kind != KIND_ALLOCATION and question.height
+    ):
+        return "answerLeaves", (question, *shown(claim, question))
     if question.kind == KIND_ALLOCATION:
         opening, path = _opened(claim, question)
         return "answerNode", (question, opening, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -15,7 +16,8 @@ from offchain.audit.published import PublishedMarket
 from offchain.audit.verdict import Verdict
 from offchain.errors import InputError
 from offchain.orders.receipts import Receipt, read_receipts
-from oracle.asking import Desk, asked_about, missing_data
+from offchain.proofs.requests import Ask
+from oracle.asking import Desk, all_missing, asked_about, missing_data
 from oracle.bundles import bundle_source
 from oracle.challenge import Challenge, Court, challenge_json, first_proof, print_challenge
 from oracle.commands.audit import audited
@@ -40,6 +42,11 @@ from oracle.unjudged import why_unjudged
     type=click.IntRange(0),
     help="Where data are missing, ask on the chain for this participant's state, for a fee.",
 )
+@click.option(
+    "--ask-all",
+    is_flag=True,
+    help="Where data are missing, ask for all of them, 32 records to a question; show the fees first.",
+)
 @click.option("--dry-run", is_flag=True, help="Show cost and reward, and send nothing.")
 @click.option("--yes", is_flag=True, help="Send without asking.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object.")
@@ -51,6 +58,7 @@ def challenge(
     bundles: str,
     receipts_file: Path | None,
     ask: int | None,
+    ask_all: bool,
     dry_run: bool,
     yes: bool,
     json_wanted: bool,
@@ -64,7 +72,9 @@ def challenge(
 
     Where a bundle is missing, or nothing can be proven because a node of a tree is in no bundle, --ask puts a question
     on the chain. Should nobody have answered it in time, the next challenge voids the interval for that, the fee comes
-    back, and who asked is rewarded.
+    back, and who asked is rewarded. --ask-all asks for everything that is missing: an operator that hides its bundle
+    must then show it on the chain, whence the next challenge reads it and proves with it. Where nothing is known it
+    takes two rounds, first the buses and then the lines below them.
 
     \b
     Exit codes:
@@ -78,6 +88,7 @@ def challenge(
       clearwatt challenge --rpc URL --ledger 0x... --bundles bundles
       clearwatt challenge --rpc URL --ledger 0x... --bundles bundles --yes --json
       clearwatt challenge --rpc URL --ledger 0x... --bundles bundles --yes --ask 17
+      clearwatt challenge --rpc URL --ledger 0x... --bundles bundles --ask-all
     """
     if not (dry_run or yes or sys.stdin.isatty()):
         raise InputError("challenge: nobody can be asked here; give --yes to send, or --dry-run")
@@ -96,7 +107,9 @@ def challenge(
             court, market, source.read, verdict.faults, chain.payer, receipts
         )
     except InputError as error:
-        _inquire(court, market, source.read, verdict, error, ask, dry_run, yes, json_wanted)
+        wanted = None if ask_all else ask
+        asks = Inquiry(verdict, error, wanted, ask_all, dry_run, yes, json_wanted)
+        asks.make(court, market, source.read)
         return
     done = court.estimate(interval, proof, chain.payer)
     if not dry_run:
@@ -126,52 +139,88 @@ def _receipts(file: Path | None) -> tuple[Receipt, ...]:
         raise InputError(f"receipts: {file} is not a readable JSON file") from None
 
 
-def _inquire(
-    court: Court,
-    market: PublishedMarket,
-    read: ReadBundle,
-    verdict: Verdict,
-    unproven: InputError,
-    index: int | None,
-    dry_run: bool,
-    yes: bool,
-    json_wanted: bool,
-) -> None:
-    """Ask on the chain for what nobody has published of the first interval that is open.
+@dataclass(frozen=True)
+class Inquiry:
+    """Asking on the chain for what nobody has published of the first interval that is open.
 
-    Raises:
-        InputError: When nothing was asked, nothing is missing, or a question can still be answered.
+    Attributes:
+        verdict: The audit's.
+        unproven: Why nothing was proven.
+        index: Of the participant whose state is asked for; None for nobody.
+        everything: Whether all that is missing is asked for.
+        dry_run: Whether nothing is sent.
+        yes: Whether nobody is asked before.
+        json_wanted: Whether the outcome is told as JSON.
     """
-    final = int(court.ledger.functions.finalHead().call())
-    candidates = {*verdict.unjudged, *(fault.interval for fault in verdict.faults)}
-    interval = min((t for t in candidates if final < t <= len(market.headers)), default=None)
-    if interval is None:
-        if verdict.unjudged:
-            raise InputError(f"challenge: {why_unjudged(verdict, askable=False)}")
-        raise unproven
-    reason = verdict.unjudged.get(interval)
-    said = f"challenge: interval {interval} cannot be judged: {reason}" if reason else str(unproven)
-    waiting = [asked.answer_by for asked in asked_about(market, interval)]
-    if waiting:
-        left = max(0, min(waiting) - market.now + 1)
-        raise InputError(f"{said}; its data were asked for, come again in {left} seconds")
-    if index is None:
-        raise InputError(f"{said}; ask for its data on the chain with --ask INDEX")
-    question = missing_data(market, read, interval, index)
-    if question is None:
-        raise unproven
-    desk = Desk.of(court)
-    fee = desk.price(question)
-    told: dict[str, object] = {"interval": interval, "fee_wei": fee, "asked": not dry_run}
-    words = f"Data of interval {interval}, for {fee / 1e18:.6f} of the chain's coin"
-    if dry_run:
-        words = f"{words}, can be asked for."
-    elif not yes and not click.confirm(f"{words}: ask for them on the chain?", err=True):
-        raise InputError("challenge: nothing was asked, as you said")
-    else:
-        told["answer_by"] = answer_by = desk.ask(question)
-        words = f"{words}, were asked for. Challenge again in {answer_by - market.now} seconds."
-    click.echo(json.dumps(told, indent=1) if json_wanted else words)
+
+    verdict: Verdict
+    unproven: InputError
+    index: int | None
+    everything: bool
+    dry_run: bool
+    yes: bool
+    json_wanted: bool
+
+    def make(self, court: Court, market: PublishedMarket, read: ReadBundle) -> None:
+        """Ask.
+
+        Raises:
+            InputError: When nothing was asked, nothing is missing, or a question can still be answered.
+        """
+        interval, said = self._interval(court, market)
+        waiting = [asked.answer_by for asked in asked_about(market, interval)]
+        if waiting:
+            left = max(0, min(waiting) - market.now + 1)
+            raise InputError(f"{said}; its data were asked for, come again in {left} seconds")
+        if self.index is None and not self.everything:
+            raise InputError(
+                f"{said}; ask for its data on the chain with --ask INDEX, or for all with --ask-all"
+            )
+        questions: tuple[Ask, ...]
+        if self.everything:
+            questions = all_missing(market, read, interval)
+        else:
+            question = missing_data(market, read, interval, self.index or 0)
+            questions = (question,) if question else ()
+        if not questions:
+            raise self.unproven
+        self._send(Desk.of(court), market, interval, questions)
+
+    def _interval(self, court: Court, market: PublishedMarket) -> tuple[int, str]:
+        """The first open interval with something to ask about, and why."""
+        final = int(court.ledger.functions.finalHead().call())
+        unjudged = self.verdict.unjudged
+        candidates = {*unjudged, *(fault.interval for fault in self.verdict.faults)}
+        interval = min((t for t in candidates if final < t <= len(market.headers)), default=None)
+        if interval is None:
+            if unjudged:
+                raise InputError(f"challenge: {why_unjudged(self.verdict, askable=False)}")
+            raise self.unproven
+        reason = unjudged.get(interval)
+        if not reason:
+            return interval, str(self.unproven)
+        return interval, f"challenge: interval {interval} cannot be judged: {reason}"
+
+    def _send(
+        self, desk: Desk, market: PublishedMarket, interval: int, questions: tuple[Ask, ...]
+    ) -> None:
+        fee = desk.price_of(questions)
+        told: dict[str, object] = {"interval": interval, "fee_wei": fee, "asked": not self.dry_run}
+        if self.everything:
+            told["questions"] = len(questions)
+        count = f" by {len(questions)} questions" if self.everything else ""
+        words = f"Data of interval {interval}, for {fee / 1e18:.6f} of the chain's coin"
+        if self.dry_run:
+            words = f"{words}, can be asked for{count}."
+        elif not self.yes and not click.confirm(
+            f"{words}: ask for them on the chain{count}?", err=True
+        ):
+            raise InputError("challenge: nothing was asked, as you said")
+        else:
+            told["answer_by"] = answer_by = [desk.ask(question) for question in questions][-1]
+            left = answer_by - market.now
+            words = f"{words}, were asked for{count}. Challenge again in {left} seconds."
+        click.echo(json.dumps(told, indent=1) if self.json_wanted else words)
 
 
 def _nothing_to_prove(verdict: Verdict, json_wanted: bool) -> None:

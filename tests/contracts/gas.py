@@ -224,6 +224,7 @@ def _amended(grid: bytes) -> dict[str, Cost]:
     gas, version = _tightened(rig)
     for _ in range(GATES_AHEAD):
         rig.post()
+        rig.pass_window()
     rig.version = version
     _, used = rig.post()
     found = {"tighten grid ieee14": gas, "reveal seed, once anything has changed": used["reveal seed"]}
@@ -232,10 +233,12 @@ def _amended(grid: bytes) -> dict[str, Cost]:
     rig.gas("terms", "announcePolicy", Policy().packed(), policy.packed(), gate)
     for _ in range(GATES_AHEAD + 1):
         rig.post()
+        rig.pass_window()
     rig.chain.wait_until(rig.chain.now() + least_terms_delay(WINDOW_S, DAY_S))
     rig.gas("terms", "adopt", Kind.POLICY)
     for _ in range(GATES_AHEAD):
         rig.post()
+        rig.pass_window()
     for _ in range(2):
         _, used = rig.post(policy_hash=policy.hash())
     return found | {"header alone, another policy": used["header"]}

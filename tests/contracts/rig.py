@@ -31,7 +31,7 @@ from tests.contracts.cost import Cost, written_slots
 #: Depth of the trees over registration numbers: a million participants.
 DEPTH: Final = 20
 RING: Final = 8
-WINDOW_S: Final = 3
+WINDOW_S: Final = 180
 DAY_S: Final = 86_400
 MONEY: Final = 10**12
 _LINKS: Final = 32
@@ -216,20 +216,20 @@ def open_rig(
     links = [keccak(b"secret")]
     for _ in range(_LINKS):
         links.append(keccak(links[-1]))
-    stake = (token.address, at["ledger"], at["faults"], chain.payer, address(1), 1, MONEY)
+    stake = (token.address, at["ledger"], at["faults"], chain.payer, address(1), MONEY, MONEY)
     courts = ("ledger", "bond", "escrow", "verifier", "forced", "requests", "readings")
     signers = [chain.payer] + ([cosigner.address] if cosigner else [])
     contracts = {
         "token": token,
         "registry": registry,
         "ledger": create("ClearingLedger", (*config, 1 << DEPTH, *times, 1 + cosigned, eager)),
-        "bond": create("OracleBond", (*stake, MONEY // 4, 1), signers),
+        "bond": create("OracleBond", (*stake, MONEY // 4, 2 * (window_s + DAY_S)), signers),
         "beacon": create("CommitReveal", at["ledger"], [links.pop()]),
         "faults": create("FaultProofs", *(at[name] for name in courts)),
         "escrow": create("SettlementEscrow", token.address, at["ledger"], chain.payer, MONEY, 1),
         "verifier": create("NetworkVerifier", registry.address),
         "forced": create("ForcedOrders", at["ledger"], at["escrow"]),
-        "requests": create("DataRequests", at["ledger"], 1, 10**9),
+        "requests": create("DataRequests", at["ledger"], window_s // 3, 10**9),
         "terms": create(
             "MarketTerms",
             at["ledger"],

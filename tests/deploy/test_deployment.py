@@ -92,6 +92,8 @@ def test_the_example_is_deployed_and_written_down(
     ledger, escrow, bond = deployment.ledger, deployment.escrow, deployment.bond
     assert ledger.functions.windowSeconds().call() == pilot.window_seconds
     assert bond.functions.mayPost(chain.payer).call() is True
+    # one slash unbonds nobody
+    assert bond.functions.bonded().call() == pilot.bond_micro + pilot.penalty_micro
     owners = [escrow.functions.ownerOf(i).call() for i in range(len(pilot.owners))]
     assert tuple(owners) == pilot.owners
     genesis = read_genesis((tmp_path / "riverside.genesis.bundle").read_bytes())
@@ -224,6 +226,26 @@ def test_a_currency_of_one_s_own_must_cover_the_bond(pilot: Pilot, tmp_path: Pat
             "# answer_seconds = 1800",
             "answer_seconds = 2401",
             "ledger.answer_seconds: 2401 will not",
+        ),
+        (
+            "# answer_seconds = 1800",
+            "answer_seconds = 59",
+            r"ledger.answer_seconds: 59 will not do; .* 60 \.\.\. 2400",
+        ),
+        (
+            "window_seconds = 7200",
+            "window_seconds = 179",
+            r"window_seconds: 179 will not do; .* 180 ",
+        ),
+        (
+            "minimum_micro = 10_000_000_000",
+            "minimum_micro = 999_999_999",
+            r"bond.minimum_micro: 999999999 will not do; .* 1000000000 ",
+        ),
+        (
+            "# paid_micro = 11_000_000_000",
+            "paid_micro = 9_999_999_999",
+            r"bond.paid_micro: 9999999999 will not do; .* 10000000000 ",
         ),
         (
             "# outflow_cap_micro = 10_",

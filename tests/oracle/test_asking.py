@@ -15,10 +15,14 @@ from offchain.commitment.hashing import packed_rows
 from offchain.errors import InputError
 from offchain.orders.receipts import receipt
 from offchain.orders.signing import domain_separator, signed
+from offchain.proofs import published_claim
 from oracle import cli
+from oracle.asking import Desk
 from oracle.bundles import BundleDirectory
 from oracle.chain import Operator
+from oracle.challenge import Court
 from oracle.demo import DemoRun
+from oracle.reader import read_market
 from oracle.scenario import ScenarioConfig, draw_scenario
 from oracle.terminal import Reporter
 from tests.proofs.test_seeds import DrandRun
@@ -84,7 +88,10 @@ def test_a_withheld_interval_is_asked_for_and_voided(
     (node.bundles / "00002.bundle").unlink()
     challenge = ("challenge", "--yes", "--bundles", str(node.bundles))
     assert node.command(*challenge) == 2
-    assert "ask for its data on the chain with --ask INDEX" in capsys.readouterr().err
+    assert (
+        "ask for its data on the chain with --ask INDEX, or for all with --ask-all"
+        in capsys.readouterr().err
+    )
     assert node.command(*challenge, "--ask", "99") == 2
     assert "index: 99 is out of range; give 0 to 15" in capsys.readouterr().err
     assert node.command(*challenge, "--ask", "3", "--json") == 0
@@ -99,6 +106,39 @@ def test_a_withheld_interval_is_asked_for_and_voided(
     assert (done["proof"], done["voided"]) == ("withheld", True)
     assert done["reward"] > 0
     assert node.run.contracts.ledger.functions.head().call() == 1
+
+
+def test_all_of_a_withheld_interval_is_asked_for_at_once(
+    node: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The operator is honest and answers: then the chain itself shows what the bundle would have."""
+    told = (node.bundles / "00002.bundle").read_bytes()
+    (node.bundles / "00002.bundle").unlink()
+    challenge = ("challenge", "--yes", "--bundles", str(node.bundles), "--ask-all", "--json")
+    ledger = node.run.contracts.ledger.address
+    rounds = []
+
+    def all_bundles(interval: int) -> bytes | None:
+        return told if interval == 2 else BundleDirectory(node.bundles).read(interval)
+
+    for _ in range(2):
+        assert node.command(*challenge, "--dry-run") == 0
+        expected = json.loads(capsys.readouterr().out)
+        assert not expected["asked"]
+        assert node.command(*challenge) == 0
+        asked = json.loads(capsys.readouterr().out)
+        assert asked["asked"]
+        assert asked["questions"] == expected["questions"]
+        rounds.append(asked["questions"])
+        market = read_market(node.run.chain, ledger)
+        claim = published_claim(market, all_bundles, 2)
+        desk = Desk.of(Court.of(node.run.chain, ledger))
+        for question in market.asked:
+            desk.answer(claim, question.question)
+    assert rounds[0] == 4
+    assert rounds[1] > 0
+    assert node.command(*challenge) == 2
+    assert "nothing can be proven" in capsys.readouterr().err
 
 
 def test_a_receipt_that_was_broken_is_proven(

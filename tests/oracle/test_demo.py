@@ -71,9 +71,14 @@ def running_anvil() -> Iterator[tuple[Chain, str]]:
 
 @contextmanager
 def ticking_anvil() -> Iterator[str]:
-    """An anvil on which a block comes every half second, whether anything happens or not; its URL."""
+    """An anvil on which a block comes every half second, whether anything happens or not; its URL.
+
+    Each is a minute after the one before: no market can be disputed for less than three.
+    """
     with running_anvil() as (_, url):
         web3, ended = Web3(HTTPProvider(url)), Event()
+        spaced = RPCEndpoint("anvil_setBlockTimestampInterval")
+        web3.provider.make_request(spaced, [60])
 
         def tick() -> None:
             while not ended.wait(0.5):
@@ -209,7 +214,6 @@ def test_any_node_serves_by_its_url_and_its_market_can_be_audited_by_anyone(
 def test_where_time_cannot_be_made_to_pass_it_is_waited_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("oracle.demo.LIVE_WINDOW_S", 3)
     monkeypatch.setattr("deploy.devnet._http_travel", lambda _: None)
     with ticking_anvil() as url:
         result = demo(capsys, "--rpc", url)

@@ -79,7 +79,7 @@ class Stage:
     def commit_root(self, root: bytes, interval: int = LAST) -> bytes:
         """Fix the orders of an interval by their root; returns its seed."""
         self.operator.commit_orders(interval, root)
-        seed, _ = self.operator.reveal(interval, [b.preimage(interval) for b in self.run.beacons])
+        seed, _ = self.operator.reveal(interval, self.run.beacons)
         return seed
 
     def post(self, interval: Interval) -> None:

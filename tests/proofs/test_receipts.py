@@ -10,8 +10,9 @@ import pytest
 from coincurve import PrivateKey
 
 from offchain.commitment.hashing import packed_rows
+from offchain.keccak import keccak
 from offchain.orders.receipts import Receipt, receipt
-from offchain.orders.signing import signed
+from offchain.orders.signing import address, signed
 from offchain.orders.table import OrderTable
 from offchain.proofs import Claim, Proof
 from offchain.proofs.inputs import omitted
@@ -93,7 +94,7 @@ def test_receipts_never_void_an_honest_interval(stage: Stage) -> None:
         ]
         claim = _with(stage, stage.claim_of(told), *receipts)
         found = list(omitted(claim))
-        assert len(found) == 4
+        assert len(found) == 3  # the second row is the same in both
         for arguments, shows in found:
             assert not shows
             refusal = stage.refusal(Proof("omitted", (claim.evidence, *arguments)))
@@ -117,3 +118,25 @@ def test_what_is_no_receipt_is_no_evidence(stage: Stage, wrong: str) -> None:
         leaf = claim.leaf(claim.header.orders_root, int(order["index"][0]))
         proof = Proof("omitted", (claim.evidence, made.order, made.signature, leaf))
         assert stage.refusal(proof) == "Fault_Malformed()"
+
+
+def test_receipts_of_as_many_signers_as_a_header_needs_count_together(stage: Stage) -> None:
+    separator = stage.claim.facts.separator
+    keys = [PrivateKey(keccak(b"signer %d" % i)) for i in range(3)]
+    names = {address(key.public_key): key for key in keys}
+    record = packed_rows(_next(stage, 0)).tobytes()
+    given = [receipt(separator, record, LAST, key) for key in keys]
+    facts = replace(stage.claim.facts, signers=frozenset(names), signatures=2)
+
+    def found(*receipts: Receipt) -> list[object]:
+        claim = replace(stage.claim, facts=replace(facts, receipts=receipts))
+        return [arguments[1] for arguments, _ in omitted(claim)]
+
+    assert found(given[0]) == []
+    assert found(given[0], given[0]) == []
+    assert found(given[0], receipt(separator, record, LAST, stage.run.keys[0])) == []
+    ((joint),) = found(*given)
+    lowest = [names[name] for name in sorted(names)[:2]]
+    assert joint == b"".join(receipt(separator, record, LAST, key).signature for key in lowest)
+    # of another interval, it is another word
+    assert found(given[0], receipt(separator, record, LAST - 1, keys[1])) == []

@@ -7,12 +7,18 @@ from dataclasses import replace
 import pytest
 
 from deploy.chain import ChainError, development_key
+from offchain.audit.findings import Rule
+from offchain.audit.history import ReadBundle
+from offchain.commitment.hashing import EMPTY_ROOTS
 from offchain.keccak import keccak
 from offchain.proofs import Claim, Proof, bare_claim, proofs
-from offchain.proofs.preimages import UndisclosedError
+from offchain.proofs.preimages import Preimages, UndisclosedError
 from offchain.proofs.requests import Ask, answer, leaf_question, questions, unanswered
+from offchain.proofs.subtrees import learn_answer
 from offchain.records import KIND_STATE
-from oracle.asking import Desk, asked_about, hidden_leaf
+from oracle.asking import Desk, all_missing, asked_about, hidden_leaf
+from oracle.challenge import first_proof
+from oracle.lies import tell
 from oracle.reader import read_market
 from tests.proofs.court import LAST, Stage, bond_again, convict
 
@@ -127,7 +133,7 @@ def test_a_header_posted_again_is_asked_about_anew(stage: Stage, desk: Desk) -> 
         proof = Proof("withheld", (stage.claim.evidence, ask.question))
         convict(stage, proof)
         bond_again(stage)
-        stage.operator.post_instead(told.before.header_hash, told.payload, told.certificate)
+        stage.post(told)  # by anybody bonded, as the void left it
         assert stage.refusal(proof) == "Fault_NotProven()"
         market = read_market(stage.chain, ledger)
         assert asked_about(market, LAST) == ()
@@ -162,11 +168,127 @@ def _overdue(stage: Stage, desk: Desk, ask: Ask) -> None:
     stage.chain.wait_until(desk.ask(ask) + 1)
 
 
-def test_questions_of_a_claim_without_records_are_all_hidden(stage: Stage) -> None:
+def test_of_a_claim_without_its_bundle_only_what_was_there_before_is_known(stage: Stage) -> None:
     with stage.undone():
         stage.commit(stage.orders)
         stage.post(stage.truth.interval)
         market = read_market(stage.chain, stage.run.contracts.ledger.address)
     bare: Claim = bare_claim(market, stage.run.out.read, LAST)
-    assert {ask.known for ask in questions(bare)} == {False}
+    header = bare.header
+    before = {header.contracts_root, header.shares_root, header.pre_state_root}
+    assert {ask.question.root for ask in questions(bare) if ask.known} == before
+    assert {ask.question.root for ask in unanswered(bare)}.isdisjoint(before)
     assert bare.header_hash == stage.truth.interval.header_hash
+
+
+def others(stage: Stage) -> ReadBundle:
+    """Every bundle but that of the last interval."""
+    return lambda interval: None if interval == LAST else stage.run.out.read(interval)
+
+
+def test_a_hidden_bundle_is_forced_out_whole_and_then_known(stage: Stage, desk: Desk) -> None:
+    """The buses first, then the lines below them; what was shown is read back from the chain."""
+    ledger = stage.run.contracts.ledger.address
+    with stage.undone():
+        stage.commit(stage.orders)
+        stage.post(stage.truth.interval)
+        rounds = []
+        for _ in range(2):
+            market = read_market(stage.chain, ledger)
+            asks = all_missing(market, others(stage), LAST)
+            rounds.append(len(asks))
+            expected = desk.price_of(asks)
+            paid = 0
+            for ask in asks:
+                paid += desk.price(ask)
+                until = desk.ask(ask)
+                assert until > stage.chain.now()
+            assert paid == expected
+            for ask in asks:
+                name, arguments = answer(stage.claim, ask.question)
+                shown_bytes = sum(len(part) for part in flat(arguments[1:]))
+                assert shown_bytes <= ask.size
+                assert name in ("answerLeaves", "answerVector")
+                desk.answer(stage.claim, ask.question)
+        # 18 participants: orders, state, readings, buses and the bus vector, then each bus with lines
+        assert rounds[0] == 5
+        roots = {at.row["root"].tobytes() for at in stage.claim.buses}
+        assert rounds[1] == len(roots - {EMPTY_ROOTS[0]})
+        market = read_market(stage.chain, ledger)
+        assert all_missing(market, others(stage), LAST) == ()
+        bare = bare_claim(market, stage.run.out.read, LAST)
+        assert [line.row["index"] for line in bare.lines] == [
+            line.row["index"] for line in stage.claim.lines
+        ]
+        assert [node.evidence for node in bare.nodes] == [
+            node.evidence for node in stage.claim.nodes
+        ]
+        assert bare.vector == stage.claim.vector
+
+
+def flat(arguments: object) -> list[bytes]:
+    """The byte strings of arguments."""
+    if isinstance(arguments, bytes):
+        return [arguments]
+    return (
+        [part for each in arguments for part in flat(each)] if isinstance(arguments, tuple) else []
+    )
+
+
+def test_every_kind_of_answer_is_learnt_from(stage: Stage) -> None:
+    for ask in questions(stage.claim):
+        known = Preimages()
+        name, (_, *given) = answer(stage.claim, ask.question)
+        shown, *path = flat(tuple(given))
+        learn_answer(known, ask.question, name, (shown, b"".join(path)))
+        assert known.has(ask.question.root), name
+
+
+def test_orders_opened_again_await_links_that_nobody_has_seen(stage: Stage, desk: Desk) -> None:
+    """The operator has a fault of its orders proven while the links of the next interval wait to be mined."""
+    beacon, chains = stage.run.contracts.beacon, stage.run.beacons
+    with stage.undone():
+        nothing = keccak(b"nothing")
+        seed = stage.commit_root(nothing)
+        header = replace(stage.claim.header, orders_root=nothing, seed=seed)
+        lie = replace(stage.claim, header=header, _leaves={})
+        stage.post_claim(lie)
+        stage.operator.commit_orders(LAST + 1, keccak(b"the next orders"))
+        tips = [bytes(beacon.functions.tip(p).call()) for p in range(len(chains))]
+        seen = [chain.link(tip) for chain, tip in zip(chains, tips, strict=True)]
+        ask = next(ask for ask in unanswered(lie) if ask.question.root == nothing)
+        _overdue(stage, desk, ask)
+        convict(stage, Proof("withheld", (lie.evidence, ask.question)))
+        assert beacon.functions.skipped().call() == 1
+        root = stage.claim.header.orders_root
+        stage.operator.commit_orders(LAST, root)
+        with pytest.raises(ChainError, match="CommitReveal_WrongPreimage"):
+            stage.chain.transact(beacon.functions.reveal(LAST, seen))
+        # the honest retry
+        fresh, _ = stage.operator.reveal(LAST, chains)
+        assert fresh != seed
+        told = stage.run.tell(LAST, stage.orders, fresh)
+        stage.post(told)
+        assert stage.run.contracts.ledger.functions.head().call() == LAST
+        stage.operator.reveal(LAST + 1, chains)
+
+
+def test_a_lie_in_a_hidden_bundle_is_proven_by_what_the_operator_had_to_show(
+    stage: Stage, desk: Desk
+) -> None:
+    ledger = stage.run.contracts.ledger.address
+    with stage.undone():
+        told = tell(Rule.PAYMENT, stage.truth, stage.earlier)
+        stage.commit(stage.orders)
+        stage.post(told)
+        lie = stage.claim_of(told)
+        for _ in range(2):
+            for ask in all_missing(read_market(stage.chain, ledger), others(stage), LAST):
+                desk.ask(ask)
+                desk.answer(lie, ask.question)
+        market = read_market(stage.chain, ledger)
+        interval, proof = first_proof(
+            stage.court, market, stage.run.out.read, (), stage.chain.payer
+        )
+        assert (interval, proof.function) == (LAST, "payment")
+        convict(stage, proof)

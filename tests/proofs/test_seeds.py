@@ -18,12 +18,13 @@ from offchain.audit.findings import Rule
 from offchain.audit.history import audit_market
 from offchain.audit.verdict import Verdict
 from offchain.errors import InputError
+from offchain.keccak import keccak
 from offchain.market.genesis import Genesis
 from offchain.proofs import Proof, published_claim
 from offchain.proofs.inputs import seed
 from offchain.randomness.drand import seed as seed_of
 from oracle.bundles import BundleDirectory
-from oracle.chain import Operator
+from oracle.chain import NOBODY, Operator
 from oracle.challenge import Court
 from oracle.demo import DemoRun
 from oracle.reader import read_market
@@ -120,6 +121,53 @@ def test_the_genuine_interval_passes_and_the_forged_one_is_named_and_voided(run:
     run.chain.transact(submit(LAST, genuine), stranger)
     after = read_market(run.chain, run.contracts.ledger.address)
     assert after.seeds[LAST] == seed_of(after.domain.hash(), LAST, round_, genuine)
+
+
+class FalseStart(DrandRun):
+    """The first seed is wrong, and proven so before there is a header."""
+
+    wrong = frozenset({1})
+
+    def draw_seed(self, operator: Operator, interval: int) -> tuple[bytes, int]:
+        ledger, drawn = self.contracts.ledger, super().draw_seed(operator, interval)
+        if interval not in self.wrong:
+            return drawn
+        market = read_market(self.chain, ledger.address)
+        draw, terms = market.draws[interval], ledger.functions
+        named = (terms.policyHash, terms.sharesRoot, terms.contractsRoot)
+        accepted = (
+            interval,
+            market.orders_roots[interval],
+            self.chain.payer,
+            self.contracts.grid_version,
+            keccak(b"".join(bytes(root().call()) for root in named)),
+        )
+        self.chain.transact(
+            self.contracts.faults.functions.seedAhead(accepted, draw.round, draw.signature)
+        )
+        self.wrong = frozenset()
+        return super().draw_seed(operator, interval)
+
+
+def test_an_operator_whose_seed_was_forgotten_posts_by_itself_as_any_bonded_signer(
+    tmp_path: Path,
+) -> None:
+    """The bond outlasts the slash, but the interval is reserved for nobody any more."""
+    with embedded() as chain:
+        scenario = draw_scenario(ScenarioConfig(participants=8, intervals=3, seed=3))
+        made = FalseStart(scenario, chain, BundleDirectory.create(tmp_path / "out"), Reporter())
+        made.open()
+        bond = made.contracts.bond.functions
+        paid = bond.bonded().call()
+        operator = Operator(chain, made.contracts)
+        done = made.clear(operator, 1)
+        assert bond.bonded().call() == paid - bond.penalty().call() >= bond.minimum().call()
+        accepted = made.contracts.ledger.events.SeedAccepted().get_logs(from_block=0)
+        assert [event["args"]["reserved"] for event in accepted] == [chain.payer, NOBODY]
+        assert done.header.seed == bytes(accepted[-1]["args"]["seed"])
+        assert made.contracts.ledger.functions.head().call() == 1
+        made.clear(operator, 2)
+        assert made.contracts.ledger.functions.head().call() == 2
 
 
 def test_a_round_is_fetched_from_files_and_verified(tmp_path: Path) -> None:

@@ -103,6 +103,6 @@ abstract contract Court is ICourt {
         if (!proven) revert Fault_NotProven();
         uint32 interval = ledger.voidFrom(header, ordersFault);
         emit FaultProven(interval, msg.sig, msg.sender);
-        bond.slash(prover);
+        bond.slash(prover, prover == msg.sender);
     }
 }

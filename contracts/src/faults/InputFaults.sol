@@ -17,6 +17,9 @@ import {Court} from "./Court.sol";
 abstract contract InputFaults is Court, IInputFaults {
     using Headers for bytes;
 
+    /// @dev Bytes of a receipt's signature, `r ‖ s ‖ v`.
+    uint256 private constant _SIGNATURE = 65;
+
     /// @inheritdoc IInputFaults
     function seed(HeaderEvidence calldata header, uint64 round, bytes calldata signature) external {
         bytes calldata h = header.payload;
@@ -26,7 +29,7 @@ abstract contract InputFaults is Court, IInputFaults {
         if (beacon.isSigned(round, signature)) revert Fault_NotProven();
         emit FaultProven(interval, msg.sig, msg.sender);
         ledger.voidSeed(header, beacon.committedAtOf(round));
-        bond.slash(_reservedBy(msg.sender));
+        bond.slash(_reservedBy(msg.sender), true);
     }
 
     /// @inheritdoc IInputFaults
@@ -44,14 +47,14 @@ abstract contract InputFaults is Court, IInputFaults {
         if (beacon.isSigned(round, signature)) revert Fault_NotProven();
         emit FaultProven(accepted.interval, msg.sig, msg.sender);
         ledger.reopenSeed(accepted, seed_, beacon.committedAtOf(round));
-        bond.slash(_reservedBy(msg.sender));
+        bond.slash(_reservedBy(msg.sender), true);
     }
 
     /// @inheritdoc IInputFaults
     function omitted(
         HeaderEvidence calldata header,
         bytes calldata received,
-        bytes calldata receipt,
+        bytes calldata receipts,
         LeafEvidence calldata order
     ) external {
         bytes calldata h = header.payload;
@@ -62,8 +65,7 @@ abstract contract InputFaults is Court, IInputFaults {
         if (owner == address(0) || Orders.signer(o, separator) != owner) revert Fault_Malformed();
         bytes32 orderHash = keccak256(received);
         bytes32 digest = MessageHashUtils.toTypedDataHash(separator, Orders.receipt(o, h.interval(), orderHash));
-        (address signer,,) = ECDSA.tryRecover(digest, receipt);
-        if (!bond.isSigner(signer)) revert Fault_Malformed();
+        _requireReceived(digest, receipts);
         Committed.leaf(h.ordersRoot(), _treeDepth, Records.KIND_ORDER, o.index, order);
         bool taken = false;
         if (order.record.length != 0) {
@@ -80,5 +82,18 @@ abstract contract InputFaults is Court, IInputFaults {
         if (requests.answerBy(question) < postedAt + requests.answerSeconds()) revert Fault_NotProven();
         // Orders that nobody can show cannot be cleared by anybody else either.
         _convictFor(header, requests.overdue(question), question.kind == Records.KIND_ORDER);
+    }
+
+    /// @dev As many signers have given the receipt as a header needs: whoever could post falsely could lie about it.
+    function _requireReceived(bytes32 digest, bytes calldata receipts) private view {
+        if (receipts.length % _SIGNATURE != 0 || receipts.length / _SIGNATURE < ledger.signatures()) {
+            revert Fault_Malformed();
+        }
+        address last = address(0);
+        for (uint256 from = 0; from < receipts.length; from += _SIGNATURE) {
+            (address signer,,) = ECDSA.tryRecover(digest, receipts[from:from + _SIGNATURE]);
+            if (signer <= last || !bond.isSigner(signer)) revert Fault_Malformed();
+            last = signer;
+        }
     }
 }

@@ -19,21 +19,23 @@ interface IInputFaults {
     /// @param signature What was said to be the round's signature.
     function seedAhead(SeedEvidence calldata accepted, uint64 round, bytes calldata signature) external;
 
-    /// @notice An order for whose arrival in time a signer gave a receipt is not in the orders tree, nor a later one of
-    /// its owner in its place.
+    /// @notice An order for whose arrival in time as many signers gave a receipt as a header needs is not in the orders
+    /// tree, nor a later one of its owner in its place.
     /// @param header The header.
     /// @param received The packed order with its owner's signature.
-    /// @param receipt The signer's EIP-712 signature, 65 bytes, of the order's receipt for the interval.
+    /// @param receipts The signers' EIP-712 signatures of the order's receipt for the interval, 65 bytes each, in
+    /// ascending order of signer.
     /// @param order The owner's order leaf, empty if there is none.
     function omitted(
         HeaderEvidence calldata header,
         bytes calldata received,
-        bytes calldata receipt,
+        bytes calldata receipts,
         LeafEvidence calldata order
     ) external;
 
-    /// @notice Data behind the header were asked for on the chain and not shown in time. The asker is rewarded, whoever
-    /// sends the proof.
+    /// @notice Data behind the header were asked for on the chain and not shown in time. Only a question asked since
+    /// the header was last posted counts: cleared anew it may be the same, and who posts it again must be asked again.
+    /// The asker is rewarded, whoever sends the proof; unless it does so itself it collects its reward from the bond.
     /// @param header The header.
     /// @param question The question.
     function withheld(HeaderEvidence calldata header, Question calldata question) external;

@@ -11,7 +11,7 @@ interface IOracleBond {
     event Bonded(address indexed from, uint256 amount);
     /// @notice Emitted when the bond is slashed.
     /// @param prover Who proved the fault.
-    /// @param reward What the prover received.
+    /// @param reward What the prover received, or may collect.
     /// @param relief What is put aside for the relief fund.
     /// @param burned What is put aside to be burned.
     event Slashed(address indexed prover, uint256 reward, uint256 relief, uint256 burned);
@@ -19,6 +19,11 @@ interface IOracleBond {
     /// @param burned What nobody receives.
     /// @param relief What the relief fund received.
     event Distributed(uint256 burned, uint256 relief);
+    /// @notice Emitted when a prover collects rewards that it was not sent.
+    /// @param prover Whose they were.
+    /// @param to Where they went.
+    /// @param amount How much.
+    event Collected(address indexed prover, address to, uint256 amount);
     /// @notice Emitted when the treasurer announces that it will take bond back.
     /// @param amount How much.
     /// @param executableAt When at the earliest.
@@ -38,6 +43,13 @@ interface IOracleBond {
 
     /// @notice Thrown when the deployment's settings contradict each other.
     error Bond_BadConfig();
+    /// @notice Thrown when a header could stand that cannot pay for its fault.
+    /// @param minimum The minimum, in micro.
+    /// @param penalty The penalty, in micro.
+    error Bond_MinimumBelowPenalty(uint256 minimum, uint256 penalty);
+    /// @notice Thrown when bond or signer could leave before what they stand for is final.
+    /// @param least The shortest delay, in seconds: longer than the ledger's window and deadline together.
+    error Bond_DelayTooShort(uint256 least);
     /// @notice Thrown when the sender may not do this.
     error Bond_Unauthorised();
     /// @notice Thrown when an announced change is not due, or none was announced.
@@ -70,7 +82,13 @@ interface IOracleBond {
 
     /// @notice Take the penalty for a proven fault (fault proofs only).
     /// @param prover Who proved it; address 0 if nobody had committed to the proof, and its reward goes to relief.
-    function slash(address prover) external;
+    /// @param atOnce Whether it is sent its reward now. Whoever did not send the proof itself collects it, so that an
+    /// account that can receive nothing keeps nobody from proving.
+    function slash(address prover, bool atOnce) external;
+
+    /// @notice Collect the sender's rewards that it was not sent.
+    /// @param to Where they go.
+    function collect(address to) external;
 
     /// @notice Send away what was slashed to be burned and for the relief fund; it stands behind nobody already. Anyone
     /// may.
@@ -83,6 +101,10 @@ interface IOracleBond {
     /// @notice Whether an address is a signer and the bond is sufficient without what is announced to leave.
     /// @param account The address.
     function mayPost(address account) external view returns (bool);
+
+    /// @notice Rewards that an account was not sent and has not collected, in micro.
+    /// @param account The account.
+    function credit(address account) external view returns (uint256);
 
     /// @notice What the bond holds, in micro.
     function bonded() external view returns (uint256);

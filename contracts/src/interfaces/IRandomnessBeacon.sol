@@ -7,4 +7,8 @@ pragma solidity 0.8.37;
 interface IRandomnessBeacon {
     /// @notice The ledger the seeds are for.
     function ledger() external view returns (address);
+
+    /// @notice Orders of an interval were opened again: whatever may be known of its seed by now must not become one
+    /// (ledger only).
+    function renew() external;
 }

@@ -64,6 +64,11 @@ contract DrandBeacon is IDrandBeacon {
         IClearingLedger(ledger).acceptSeed(interval, seed);
     }
 
+    /// @inheritdoc IRandomnessBeacon
+    /// @dev Nothing to do: orders fixed anew await a round that comes out after that.
+    // solhint-disable-next-line no-empty-blocks, use-natspec
+    function renew() external {}
+
     /// @inheritdoc IDrandBeacon
     function awaitedRound(uint32 interval) public view returns (uint64 round) {
         uint256 committedAt = IClearingLedger(ledger).ordersCommittedAt(interval);

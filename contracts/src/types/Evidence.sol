@@ -84,12 +84,13 @@ struct SeedEvidence {
     bytes32 termsHash;
 }
 
-/// @notice One node of a committed tree, or the bus vector, as something to ask for.
+/// @notice One node of a committed tree, all leaves of a subtree, or the bus vector, as something to ask for.
 /// @param headerHash The header whose data are asked for.
 /// @param root Root of the tree: of the header, or of a bus of its allocation tree; or the hash of the bus vector.
-/// @param kind Record kind of the tree's leaves; 2 for any part of the allocation tree, 7 for the bus vector.
+/// @param kind Record kind of the tree's leaves; 2 for any node of the allocation tree, 7 for the bus vector, 9 for
+/// lines of a bus, 10 for buses.
 /// @param depth Depth of the tree.
-/// @param height Height of the node above the leaves; 0 in trees without sums.
+/// @param height Height of the node above the leaves; but for kind 2 all leaves below it are asked for.
 /// @param position Position of the node in its level.
 struct Question {
     bytes32 headerHash;

@@ -183,9 +183,10 @@ abstract contract Market is Example {
 
     function preimages() internal view returns (bytes32[] memory p) {
         p = new bytes32[](2);
-        for (uint256 i = 0; i < 64; ++i) {
-            if (chainA[i + 1] == beacon.tip(0)) p[0] = chainA[i];
-            if (chainB[i + 1] == beacon.tip(1)) p[1] = chainB[i];
+        uint256 skipped = beacon.skipped();
+        for (uint256 i = skipped; i < 64; ++i) {
+            if (chainA[i + 1] == beacon.tip(0)) p[0] = chainA[i - skipped];
+            if (chainB[i + 1] == beacon.tip(1)) p[1] = chainB[i - skipped];
         }
     }
 

@@ -37,6 +37,8 @@ interface Vm {
     function record() external;
     function accesses(address target) external returns (bytes32[] memory reads, bytes32[] memory writes);
     function load(address account, bytes32 slot) external view returns (bytes32);
+    function store(address account, bytes32 slot, bytes32 value) external;
+    function mockCallRevert(address callee, bytes calldata data, bytes calldata revertData) external;
 }
 
 /// @dev What every test contract starts from.
