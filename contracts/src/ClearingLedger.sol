@@ -194,7 +194,13 @@ contract ClearingLedger is OrderLog {
         uint256 tag = _tag(interval, phase);
         return _entry(interval)
             == Entries.inputs(
-            tag, interval, sent.sentOrdersRoot(), sent.sentSeed(), reserved, sent.sentGridVersion(), termsHash
+            tag,
+            interval,
+            Entries.digestOf(sent.sentOrdersRoot()),
+            sent.sentSeed(),
+            reserved,
+            sent.sentGridVersion(),
+            termsHash
         );
     }
 
@@ -325,7 +331,7 @@ contract ClearingLedger is OrderLog {
             Entries.inputs(
                 tag,
                 interval,
-                payload.ordersRoot(),
+                Entries.digestOf(payload.ordersRoot()),
                 payload.seed(),
                 address(0),
                 payload.gridVersion(),

@@ -94,7 +94,8 @@ abstract contract OrderLog is IntervalRing {
         uint256 entry = _entry(interval);
         uint256 tag = Entries.tagOf(entry);
         return (tag == _tag(interval, Entries.SEEDED) || tag == _tag(interval, Entries.OPEN))
-            && entry == Entries.inputs(tag, interval, ordersRoot, seed, reserved, gridVersion_, termsHash);
+            && entry
+                == Entries.inputs(tag, interval, Entries.digestOf(ordersRoot), seed, reserved, gridVersion_, termsHash);
     }
 
     /// @notice Forget the seed of an interval but not its orders, which await their seed as they did before.

@@ -231,19 +231,11 @@ contract CoverTest is Market {
         h = _post(v);
     }
 
-    function test_forced_withinTheRoomMustBeTaken() public {
-        // 10 Wh at 0.30
-        (HeaderEvidence memory h, Interval memory v, bytes memory filed) = _forced(2 * (240_000 + 50_000) + 3000);
-        covers().forcedIgnored(h, 0, filed, orderEvidence(v, A), stateEvidence(v.pre, A), packedPolicy());
+    /// @dev Beyond the room it counts as none, so taking it does nobody harm.
+    function test_forced_mustBeTakenWhateverTheRoomIs() public {
+        (HeaderEvidence memory h, Interval memory v, bytes memory filed) = _forced(2 * (240_000 + 50_000));
+        inputs().forcedIgnored(h, 0, filed, orderEvidence(v, A), stateEvidence(v.pre, A), packedPolicy());
         assertEq(ledger.head(), 2);
-    }
-
-    function test_forced_beyondTheRoomNeedNotBeTaken() public {
-        (HeaderEvidence memory h, Interval memory v, bytes memory filed) = _forced(2 * (240_000 + 50_000) + 2999);
-        LeafEvidence memory order = orderEvidence(v, A);
-        LeafEvidence memory pre = stateEvidence(v.pre, A);
-        vm.expectRevert(_NOT_PROVEN);
-        covers().forcedIgnored(h, 0, filed, order, pre, packedPolicy());
     }
 
     /* ------------------------------------------------ SOLVENCY ----------------------------------------------- */

@@ -62,7 +62,7 @@ contract DrandTest is Market {
     }
 
     function _proofs() private view returns (IInputFaults) {
-        return IInputFaults(address(faults));
+        return inputs();
     }
 
     function _accepted(bytes32 root) private view returns (SeedEvidence memory) {

@@ -34,7 +34,7 @@ contract HiddenTest is Market {
     }
 
     function _proofs() private view returns (IInputFaults) {
-        return IInputFaults(address(faults));
+        return inputs();
     }
 
     function _assertVoided() private view {
@@ -360,7 +360,7 @@ contract UnbondedTest is Market {
         Interval memory v = example();
         fixInputs(v);
         SeedEvidence memory accepted = SeedEvidence(1, ordersRoot(v), OPERATOR, 1, opening());
-        IInputFaults(address(faults)).seedAhead(accepted, 1000, _signature[1]);
+        inputs().seedAhead(accepted, 1000, _signature[1]);
         assertEq(bond.bonded(), BOND - penalties * PENALTY);
     }
 

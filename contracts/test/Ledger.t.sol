@@ -85,6 +85,16 @@ contract LedgerTest is Market {
         return abi.encodePacked(selector);
     }
 
+    /// @dev What is kept of a root is a digest of all of it.
+    function test_post_everyByteOfTheOrdersRootCounts() public {
+        Draft memory d = _draft();
+        for (uint256 i = 4; i < 36; ++i) {
+            d.payload[i] = bytes1(uint8(d.payload[i]) ^ 1);
+            _refused(d, _selector(IClearingLedger.Ledger_WrongInputs.selector));
+            d.payload[i] = bytes1(uint8(d.payload[i]) ^ 1);
+        }
+    }
+
     function test_post_refusesEveryWrongField() public {
         Draft memory d = _draft();
         uint256 snapshot = vm.snapshotState();

@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {ICourt} from "../src/interfaces/ICourt.sol";
-import {IInputFaults} from "../src/interfaces/IInputFaults.sol";
 import {IMeterFaults} from "../src/interfaces/IMeterFaults.sol";
 import {Pages} from "../src/libraries/Pages.sol";
 import {Policies} from "../src/libraries/Policies.sol";
@@ -66,7 +65,7 @@ contract MalformedTest is Market {
         vm.expectRevert(_LENGTH);
         covers().overdrawn(h, pre, state);
         vm.expectRevert(_LENGTH);
-        IInputFaults(address(faults)).omitted(h, order.record, new bytes(65), orderEvidence(v, A));
+        inputs().omitted(h, order.record, new bytes(65), orderEvidence(v, A), pre, packedPolicy());
         vm.expectRevert(_LENGTH);
         forced.file(order.record);
     }

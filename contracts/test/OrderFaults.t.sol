@@ -200,7 +200,7 @@ contract OrderFaultsTest is Market {
     function test_forced_ignored() public {
         Records.Order memory o = _forcedOrder();
         (HeaderEvidence memory h, Interval memory v) = _ignore(o);
-        covers()
+        inputs()
             .forcedIgnored(
                 h, 0, Build.order(o), orderEvidence(v, RESERVE), stateEvidence(v.pre, RESERVE), packedPolicy()
             );
@@ -217,7 +217,7 @@ contract OrderFaultsTest is Market {
         v = following(v);
         v.orders[RESERVE].index = NO_ORDER;
         HeaderEvidence memory h = postInterval(v).header;
-        covers()
+        inputs()
             .forcedIgnored(
                 h, 0, Build.order(o), orderEvidence(v, RESERVE), stateEvidence(v.pre, RESERVE), packedPolicy()
             );
@@ -260,7 +260,7 @@ contract OrderFaultsTest is Market {
         LeafEvidence memory pre = stateEvidence(v.pre, RESERVE);
         bytes memory filed = Build.order(o);
         vm.expectRevert(_NOT_PROVEN);
-        covers().forcedIgnored(h, 0, filed, order, pre, packedPolicy());
+        inputs().forcedIgnored(h, 0, filed, order, pre, packedPolicy());
     }
 
     function _refused(Interval memory v, Records.Order memory o) private {
@@ -269,7 +269,7 @@ contract OrderFaultsTest is Market {
         LeafEvidence memory pre = stateEvidence(v.pre, RESERVE);
         bytes memory filed = Build.order(o);
         vm.expectRevert(_NOT_PROVEN);
-        covers().forcedIgnored(h, 0, filed, order, pre, packedPolicy());
+        inputs().forcedIgnored(h, 0, filed, order, pre, packedPolicy());
         vm.expectRevert(_NOT_PROVEN);
         faults.forcedCursor(h);
     }
@@ -283,7 +283,7 @@ contract OrderFaultsTest is Market {
         LeafEvidence memory pre = stateEvidence(v.pre, RESERVE);
         bytes memory filed = Build.order(o);
         vm.expectRevert(_NOT_COMMITTED);
-        covers().forcedIgnored(h, 0, filed, order, pre, packedPolicy());
+        inputs().forcedIgnored(h, 0, filed, order, pre, packedPolicy());
         vm.expectRevert(_NOT_PROVEN);
         faults.forcedCursor(h);
     }

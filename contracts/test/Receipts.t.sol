@@ -2,9 +2,9 @@
 pragma solidity 0.8.37;
 
 import {ICourt} from "../src/interfaces/ICourt.sol";
-import {IInputFaults} from "../src/interfaces/IInputFaults.sol";
+import {Policies} from "../src/libraries/Policies.sol";
 import {Records} from "../src/libraries/Records.sol";
-import {HeaderEvidence} from "../src/types/Evidence.sol";
+import {HeaderEvidence, LeafEvidence} from "../src/types/Evidence.sol";
 import {Build} from "./support/Build.sol";
 import {Market} from "./support/Market.sol";
 
@@ -37,7 +37,7 @@ contract ReceiptsTest is Market {
     }
 
     function _prove(HeaderEvidence memory h, Interval memory v, Records.Order memory o, bytes memory receipt) private {
-        IInputFaults(address(faults)).omitted(h, Build.order(o), receipt, orderEvidence(v, A));
+        inputs().omitted(h, Build.order(o), receipt, orderEvidence(v, A), stateEvidence(v.pre, A), packedPolicy());
     }
 
     function _assertVoidedWithOrders() private {
@@ -49,12 +49,11 @@ contract ReceiptsTest is Market {
 
     function test_omitted_leftOut() public {
         Interval memory v = example();
-        Records.Order memory o = v.orders[A];
-        bytes memory record = Build.order(o);
+        Records.Order memory o = example().orders[A];
         bytes memory receipt = _receipt(o, 1, _SIGNER);
         v.orders[A].index = NO_ORDER;
         HeaderEvidence memory h = postInterval(v).header;
-        IInputFaults(address(faults)).omitted(h, record, receipt, orderEvidence(v, A));
+        _prove(h, v, o, receipt);
         _assertVoidedWithOrders();
     }
 
@@ -94,8 +93,7 @@ contract ReceiptsTest is Market {
 
     function test_omitted_aCancelledOrderStaysCancelled() public {
         Interval memory v = example();
-        Records.Order memory former = v.orders[A];
-        bytes memory record = Build.order(former);
+        Records.Order memory former = example().orders[A];
         bytes memory receipt = _receipt(former, 1, _SIGNER);
         // Zero quantities and a higher number cancel it; the line asks nothing then.
         Records.Order memory o = v.orders[A];
@@ -106,7 +104,7 @@ contract ReceiptsTest is Market {
         sign(o, key(A));
         HeaderEvidence memory h = postInterval(v).header;
         vm.expectRevert(ICourt.Fault_NotProven.selector);
-        IInputFaults(address(faults)).omitted(h, record, receipt, orderEvidence(v, A));
+        _prove(h, v, former, receipt);
     }
 
     function test_omitted_aReceiptMustBeASignersForThisOrderAndInterval() public {
@@ -163,6 +161,47 @@ contract ReceiptsTest is Market {
         v.orders[B].bidTicks += 1;
         vm.expectRevert(ICourt.Fault_NotCommitted.selector);
         _prove(h, v, o, receipt);
+    }
+
+    /// @dev Whoever took it would be convicted of its terms, so nobody is of having left it out.
+    function test_omitted_anOrderThatNobodyMayTakeShowsNothing() public {
+        Interval memory v = example();
+        Records.Order[5] memory wrong;
+        for (uint256 i = 0; i < wrong.length; ++i) {
+            wrong[i] = _order(9, 7, key(A));
+        }
+        wrong[0].validFrom = 2;
+        wrong[1].validTo = 0;
+        wrong[1].validFrom = 0;
+        wrong[2].flexibleWh = uint256(v.pre[A].demandCapWh) + 1;
+        wrong[3].supplyWh = uint256(v.pre[A].supplyCapWh) + 1;
+        wrong[4].bidTicks = uint256(policy().maxBid) + 1;
+        HeaderEvidence memory h = postInterval(v).header;
+        for (uint256 i = 0; i < wrong.length; ++i) {
+            sign(wrong[i], key(A));
+            bytes memory receipt = _receipt(wrong[i], 1, _SIGNER);
+            vm.expectRevert(ICourt.Fault_NotProven.selector);
+            _prove(h, v, wrong[i], receipt);
+        }
+        assertEq(ledger.head(), 1);
+    }
+
+    function test_omitted_stateAndPolicyAreHeldToTheHeader() public {
+        Interval memory v = example();
+        Records.Order memory o = _order(9, 7, key(A));
+        bytes memory record = Build.order(o);
+        bytes memory receipt = _receipt(o, 1, _SIGNER);
+        HeaderEvidence memory h = postInterval(v).header;
+        LeafEvidence memory order = orderEvidence(v, A);
+        LeafEvidence memory pre = stateEvidence(v.pre, A);
+        bytes memory policy_ = packedPolicy();
+        LeafEvidence memory others = stateEvidence(v.post, A);
+        vm.expectRevert(ICourt.Fault_NotCommitted.selector);
+        inputs().omitted(h, record, receipt, order, others, policy_);
+        policy_[0] = bytes1(uint8(policy_[0]) ^ 1);
+        vm.expectRevert(Policies.Policies_WrongPolicy.selector);
+        inputs().omitted(h, record, receipt, order, pre, policy_);
+        assertEq(ledger.head(), 1);
     }
 
     /* ------------------------------------------------ SEVERAL SIGNERS ---------------------------------------- */

@@ -27,7 +27,7 @@ contract RequestsTest is Market {
     receive() external payable {}
 
     function _proofs() private view returns (IInputFaults) {
-        return IInputFaults(address(faults));
+        return inputs();
     }
 
     function _question(HeaderEvidence memory h, bytes32 root, uint8 kind, uint8 depth, uint8 height, uint32 position)

@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {IDataRequests} from "../src/interfaces/IDataRequests.sol";
-import {IInputFaults} from "../src/interfaces/IInputFaults.sol";
 import {BusEvidence, HeaderEvidence, Question} from "../src/types/Evidence.sol";
 import {Build} from "./support/Build.sol";
 import {Market} from "./support/Market.sol";
@@ -259,7 +258,7 @@ contract SubtreesTest is Market {
         vm.warp(block.timestamp + ANSWER + 1);
         Question memory q = _question(h, v.stateRoot, 3, uint8(TREE_DEPTH), 3, 0);
         vm.prank(WATCHER);
-        IInputFaults(address(faults)).withheld(h, q);
+        inputs().withheld(h, q);
         assertEq(ledger.head(), 0);
         assertEq(token.balanceOf(WATCHER), REWARD);
     }

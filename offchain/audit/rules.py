@@ -27,7 +27,6 @@ from offchain.errors import InputError
 from offchain.grid.registered import Grid
 from offchain.metering.readings import unsigned_rows
 from offchain.records import ORDER, SIDES, wire
-from offchain.units import WH_TICKS_PER_MICRO
 
 ALLOCATION_RULES: Final[dict[str, Rule]] = {
     **dict.fromkeys(("interval", "bus", "slot"), Rule.MISPLACED),
@@ -145,17 +144,13 @@ class IntervalRules:
             findings.wrong(Rule.SIGNATURE, where, owner, "another's or none")
 
     def _check_forced(self, inputs: Inputs) -> None:
-        """Every forced order that is due, admissible and covered was taken, or one that is not older."""
+        """Every forced order that is due and admissible was taken, or one that is not older."""
         records = b"".join(forced.record for forced in inputs.forced)
         filed = np.frombuffer(records, dtype=wire(ORDER)).astype(ORDER)
         filed = filed[filed["index"] < len(self.before.state)]
         good = filed["bid_ticks"] <= self.context.policy.max_bid_ticks
         for _, holds, *_ in self._terms(filed):
             good = good & holds
-        room = (inputs.collateral - rebuild.owed(self.before.state))[filed["index"]]
-        demand = ints(filed, "essential_wh") + ints(filed, "flexible_wh")
-        worst = -(-self.context.policy.p_hi_ticks * demand // WH_TICKS_PER_MICRO)
-        good = good & (worst <= np.maximum(room, 0))
         taken = dict(self.bundle.orders[["index", "seq"]].tolist())
         self.findings.compared[Rule.FORCED] += len(inputs.forced)
         for who, seq in filed[good][["index", "seq"]].tolist():

@@ -35,7 +35,7 @@ FAULTS: Final[dict[str, Callable[[Claim], Iterator[Shown]]]] = {
     "recordForm": buses.record_form,
     "orderTerms": orders.order_terms,
     "orderSignature": orders.order_signature,
-    "forcedIgnored": orders.forced_ignored,
+    "forcedIgnored": inputs.forced_ignored,
     "forcedCursor": orders.forced_cursor,
     "overdrawn": orders.overdrawn,
     "subscription": meters.subscription,

@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import numpy as np
 
-from offchain.metering.cover import worst_cost
 from offchain.orders.signing import digests, recover
 from offchain.policy import Policy
 from offchain.proofs.claim import Claim, LeafEvidence
@@ -55,30 +54,6 @@ def order_signature(claim: Claim) -> Iterator[Shown]:
         r, s, v = leaf.record[-65:-33], leaf.record[-33:-1], leaf.record[-1]
         signer = recover(digest, r, s, v)
         yield (leaf,), owner is None or signer != owner
-
-
-def forced_ignored(claim: Claim) -> Iterator[Shown]:
-    """A forced order that is due, admissible and covered is not in the tree, nor one that is not older."""
-    header, policy = claim.header, claim.policy
-    for number, filed in enumerate(claim.facts.forced):
-        order = order_of(filed.record)
-        if filed.due > header.interval:
-            continue
-        with suppress(UndisclosedError):
-            leaf = claim.leaf(header.orders_root, order["index"])
-            pre = claim.leaf(header.pre_state_root, order["index"])
-            if len(pre.record) not in (0, STATE.itemsize):
-                continue
-            due = False
-            if pre.record:
-                state = state_of(pre.record)
-                worst = worst_cost(policy, order["essential_wh"] + order["flexible_wh"])
-                covered = worst <= room(claim, order["index"], state)
-                due = covered and admissible(order, state, policy, header.interval)
-            is_order = len(leaf.record) == ORDER.itemsize
-            taken = is_order and order_of(leaf.record)["seq"] >= order["seq"]
-            arguments = (number, filed.record, leaf, pre, policy.packed())
-            yield arguments, due and not taken
 
 
 def forced_cursor(claim: Claim) -> Iterator[Shown]:

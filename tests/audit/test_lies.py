@@ -18,11 +18,9 @@ from offchain.market.interval import commit
 from offchain.market.rules import Outcome, Table
 from offchain.metering.readings import signed_readings
 from offchain.orders.table import OrderTable
-from offchain.records import ORDER, wire
 from tests.audit.honest import (
     DEPOSIT_MICRO,
     METER_KEY,
-    POLICY,
     Honest,
     honest_market,
     posted,
@@ -482,21 +480,17 @@ def test_a_forced_order_is_taken_or_named(
     assert [f.rule for f in verdict.faults] == ([Rule.FORCED] if ignored else [])
 
 
-def test_a_forced_order_that_its_owner_cannot_pay_for_need_not_be_taken(honest: Honest) -> None:
+def test_a_forced_order_must_be_taken_even_if_its_owner_cannot_pay_for_it(honest: Honest) -> None:
     truth = honest.intervals[-1]
     filed = ForcedOrder(SHORT, forced_order(honest, truth, seq=SHORT + 1))
-    row = np.frombuffer(filed.record, dtype=wire(ORDER))[0]
-    worst = -(-POLICY.p_hi_ticks * (int(row["essential_wh"]) + int(row["flexible_wh"])) // 1000)
     lie = with_header(truth, replace(truth.header, forced_cursor=1))
-    room = owed_by(truth.before.market.state) + worst
-    for deposit, due in ((room, True), (room - 1, False)):
-        published = replace(
-            with_deposit(honest, deposit),
-            headers=(*honest.published.headers[:-1], posted(lie)),
-            forced=(filed,),
-        )
-        verdict = honest.verdict({**honest.bundles, SHORT: lie.bundle}, published)
-        assert (Rule.FORCED in {f.rule for f in verdict.faults}) is due
+    published = replace(
+        with_deposit(honest, 0),
+        headers=(*honest.published.headers[:-1], posted(lie)),
+        forced=(filed,),
+    )
+    verdict = honest.verdict({**honest.bundles, SHORT: lie.bundle}, published)
+    assert Rule.FORCED in {f.rule for f in verdict.faults}
 
 
 def test_forced_orders_that_are_due_are_counted(honest: Honest) -> None:

@@ -115,8 +115,10 @@ def test_what_is_no_receipt_is_no_evidence(stage: Stage, wrong: str) -> None:
         stage.post(stage.truth.interval)
         claim = _with(stage, stage.claim, made)
         assert list(omitted(claim)) == []
-        leaf = claim.leaf(claim.header.orders_root, int(order["index"][0]))
-        proof = Proof("omitted", (claim.evidence, made.order, made.signature, leaf))
+        who, policy = int(order["index"][0]), claim.policy.packed()
+        leaf = claim.leaf(claim.header.orders_root, who)
+        pre = claim.leaf(claim.header.pre_state_root, who)
+        proof = Proof("omitted", (claim.evidence, made.order, made.signature, leaf, pre, policy))
         assert stage.refusal(proof) == "Fault_Malformed()"
 
 

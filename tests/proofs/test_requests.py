@@ -287,8 +287,6 @@ def test_a_lie_in_a_hidden_bundle_is_proven_by_what_the_operator_had_to_show(
                 desk.ask(ask)
                 desk.answer(lie, ask.question)
         market = read_market(stage.chain, ledger)
-        interval, proof = first_proof(
-            stage.court, market, stage.run.out.read, (), stage.chain.payer
-        )
+        interval, proof = first_proof(stage.court, market, others(stage), (), stage.chain.payer)
         assert (interval, proof.function) == (LAST, "payment")
         convict(stage, proof)

@@ -8,11 +8,12 @@ import {IInputFaults} from "../interfaces/IInputFaults.sol";
 import {Committed} from "../libraries/Committed.sol";
 import {Headers} from "../libraries/Headers.sol";
 import {Orders} from "../libraries/Orders.sol";
+import {Policies} from "../libraries/Policies.sol";
 import {Records} from "../libraries/Records.sol";
 import {HeaderEvidence, LeafEvidence, Question, SeedEvidence} from "../types/Evidence.sol";
 import {Court} from "./Court.sol";
 
-/// @title Faults of seeds, received orders and withheld data
+/// @title Faults of seeds, orders that had to be taken, and withheld data
 /// @notice See IInputFaults.
 abstract contract InputFaults is Court, IInputFaults {
     using Headers for bytes;
@@ -51,11 +52,28 @@ abstract contract InputFaults is Court, IInputFaults {
     }
 
     /// @inheritdoc IInputFaults
+    function forcedIgnored(
+        HeaderEvidence calldata header,
+        uint256 id,
+        bytes calldata filed,
+        LeafEvidence calldata order,
+        LeafEvidence calldata preState,
+        bytes calldata policy
+    ) external {
+        if (!forced.holds(id, filed) || forced.dueAt(id) > header.payload.interval()) {
+            revert Fault_NotCommitted();
+        }
+        _convictOrders(header, _isLeftOut(header.payload, Records.order(filed), order, preState, policy));
+    }
+
+    /// @inheritdoc IInputFaults
     function omitted(
         HeaderEvidence calldata header,
         bytes calldata received,
         bytes calldata receipts,
-        LeafEvidence calldata order
+        LeafEvidence calldata order,
+        LeafEvidence calldata preState,
+        bytes calldata policy
     ) external {
         bytes calldata h = header.payload;
         Records.Order memory o = Records.order(received);
@@ -66,12 +84,7 @@ abstract contract InputFaults is Court, IInputFaults {
         bytes32 orderHash = keccak256(received);
         bytes32 digest = MessageHashUtils.toTypedDataHash(separator, Orders.receipt(o, h.interval(), orderHash));
         _requireReceived(digest, receipts);
-        Committed.leaf(h.ordersRoot(), _treeDepth, Records.KIND_ORDER, o.index, order);
-        bool taken = false;
-        if (order.record.length != 0) {
-            taken = Records.order(order.record).seq >= o.seq;
-        }
-        _convictOrders(header, !taken);
+        _convictOrders(header, _isLeftOut(h, o, order, preState, policy));
     }
 
     /// @inheritdoc IInputFaults
@@ -82,6 +95,23 @@ abstract contract InputFaults is Court, IInputFaults {
         if (requests.answerBy(question) < postedAt + requests.answerSeconds()) revert Fault_NotProven();
         // Orders that nobody can show cannot be cleared by anybody else either.
         _convictFor(header, requests.overdue(question), question.kind == Records.KIND_ORDER);
+    }
+
+    /// @dev Whether an order that had to be taken was not, nor one of its owner with the same or a higher number. Only
+    /// an admissible one had to be: any other would convict whoever takes it.
+    function _isLeftOut(
+        bytes calldata h,
+        Records.Order memory o,
+        LeafEvidence calldata order,
+        LeafEvidence calldata preState,
+        bytes calldata policy
+    ) private view returns (bool) {
+        Committed.leaf(h.ordersRoot(), _treeDepth, Records.KIND_ORDER, o.index, order);
+        Committed.leaf(h.preStateRoot(), _treeDepth, Records.KIND_STATE, o.index, preState);
+        Policies.Policy memory p = Policies.open(policy, h.policyHash());
+        if (order.record.length != 0 && Records.order(order.record).seq >= o.seq) return false;
+        if (preState.record.length == 0) return false;
+        return Orders.admissible(o, Records.state(preState.record), p, h.interval());
     }
 
     /// @dev As many signers have given the receipt as a header needs: whoever could post falsely could lie about it.

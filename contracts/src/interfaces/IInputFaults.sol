@@ -19,18 +19,39 @@ interface IInputFaults {
     /// @param signature What was said to be the round's signature.
     function seedAhead(SeedEvidence calldata accepted, uint64 round, bytes calldata signature) external;
 
+    /// @notice A forced order that is due and admissible is not in the orders tree, nor one of its owner with the same
+    /// or a higher number.
+    /// @param header The header.
+    /// @param id Number of the forced order.
+    /// @param filed The packed order as filed.
+    /// @param order The participant's order leaf, empty if there is none.
+    /// @param preState The participant's state before the interval, which carries its contract; empty if there is none.
+    /// @param policy The packed policy.
+    function forcedIgnored(
+        HeaderEvidence calldata header,
+        uint256 id,
+        bytes calldata filed,
+        LeafEvidence calldata order,
+        LeafEvidence calldata preState,
+        bytes calldata policy
+    ) external;
+
     /// @notice An order for whose arrival in time as many signers gave a receipt as a header needs is not in the orders
-    /// tree, nor a later one of its owner in its place.
+    /// tree, nor one of its owner with the same or a higher number, although it was admissible.
     /// @param header The header.
     /// @param received The packed order with its owner's signature.
     /// @param receipts The signers' EIP-712 signatures of the order's receipt for the interval, 65 bytes each, in
     /// ascending order of signer.
     /// @param order The owner's order leaf, empty if there is none.
+    /// @param preState The owner's state before the interval, which carries its contract; empty if there is none.
+    /// @param policy The packed policy.
     function omitted(
         HeaderEvidence calldata header,
         bytes calldata received,
         bytes calldata receipts,
-        LeafEvidence calldata order
+        LeafEvidence calldata order,
+        LeafEvidence calldata preState,
+        bytes calldata policy
     ) external;
 
     /// @notice Data behind the header were asked for on the chain and not shown in time. Only a question asked since

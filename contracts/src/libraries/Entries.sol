@@ -7,7 +7,7 @@ pragma solidity 0.8.37;
 ///
 /// | phase | digest | time |
 /// |---|---|---|
-/// | committed: orders are fixed | the root's first 27 bytes | of the commitment |
+/// | committed: orders are fixed | of the orders root | of the commitment |
 /// | seeded: the seed is known, and one signer may post without being looked up | of the inputs | 0 |
 /// | open: any bonded signer may post, and is looked up | of the inputs | 0 |
 /// | posted: the header stands | of header hash, state root and interval | of posting |
@@ -57,13 +57,23 @@ library Entries {
     /// @param time When they were fixed.
     /// @return The entry.
     function committed(uint256 tag_, bytes32 ordersRoot, uint256 time) internal pure returns (uint256) {
-        return uint256(ordersRoot) >> 40 << 40 | tag_ << 32 | time;
+        return uint256(digestOf(ordersRoot)) >> 40 << 40 | tag_ << 32 | time;
+    }
+
+    /// @notice Digest of an orders root, as an entry keeps it of fixed orders.
+    /// @param ordersRoot Root of the orders tree.
+    /// @return digest The digest; only its first 27 bytes count.
+    function digestOf(bytes32 ordersRoot) internal pure returns (bytes32 digest) {
+        assembly ("memory-safe") {
+            mstore(0, ordersRoot)
+            digest := keccak256(0, 0x20)
+        }
     }
 
     /// @notice Everything that is fixed of an interval before it is cleared.
     /// @param tag_ Lap and phase.
     /// @param interval The interval.
-    /// @param ordersRoot Root of its orders tree, of which the first 27 bytes count.
+    /// @param ordersDigest Digest of its orders root, in its first 27 bytes; the rest does not count.
     /// @param seed Its seed.
     /// @param reserved The signer that may post without being looked up.
     /// @param gridVersion The grid in force.
@@ -72,7 +82,7 @@ library Entries {
     function inputs(
         uint256 tag_,
         uint256 interval,
-        bytes32 ordersRoot,
+        bytes32 ordersDigest,
         bytes32 seed,
         address reserved,
         uint256 gridVersion,
@@ -80,7 +90,7 @@ library Entries {
     ) internal pure returns (uint256 entry) {
         assembly ("memory-safe") {
             let free := mload(0x40)
-            mstore(0, or(shl(40, shr(40, ordersRoot)), interval))
+            mstore(0, or(shl(40, shr(40, ordersDigest)), interval))
             mstore(0x20, seed)
             mstore(0x40, or(shl(96, reserved), gridVersion))
             mstore(0x60, termsHash)

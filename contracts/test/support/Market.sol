@@ -14,6 +14,7 @@ import {SettlementEscrow} from "../../src/SettlementEscrow.sol";
 import {TestToken} from "../../src/dev/TestToken.sol";
 import {IClearingLedger} from "../../src/interfaces/IClearingLedger.sol";
 import {ICoverFaults} from "../../src/interfaces/ICoverFaults.sol";
+import {IInputFaults} from "../../src/interfaces/IInputFaults.sol";
 import {CommitReveal} from "../../src/randomness/CommitReveal.sol";
 import {HeaderEvidence} from "../../src/types/Evidence.sol";
 import {Example} from "./Example.sol";
@@ -149,6 +150,11 @@ abstract contract Market is Example {
     /// @dev The proofs about collateral, which are called at the address of all.
     function covers() internal view returns (ICoverFaults) {
         return ICoverFaults(address(faults));
+    }
+
+    /// @dev The proofs about what goes into a clearing, likewise.
+    function inputs() internal view returns (IInputFaults) {
+        return IInputFaults(address(faults));
     }
 
     /// @dev Where seeds come from.

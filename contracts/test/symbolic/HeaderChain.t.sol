@@ -78,7 +78,7 @@ contract HeaderChainSymbolic is Built {
             assert(sender == OPERATOR);
             assert(word(sent, 0) == ledger.genesisHash());
             assert(number(sent, 32, 4) == 1);
-            assert(number(sent, 36, 27) == uint256(bytes32("orders")) >> 40);
+            assert(word(sent, 36) == bytes32("orders"));
             assert(word(sent, 100) == GENESIS);
             assert(number(sent, 228, 4) == 1);
             assert(word(sent, 232) == bytes32("seed"));
@@ -240,6 +240,7 @@ contract HeaderChainSymbolic is Built {
     /// @dev No two different inputs of the ledger's digests agree in 27 bytes.
     function distinct(bytes memory sent, address reserved) private view {
         bytes32 terms = keccak256(abi.encodePacked(POLICY, SHARES, CONTRACTS));
+        apart(ordersRoot(sent), ordersRoot(known()));
         apart(inputs(sent, reserved, terms), inputs(known(), OPERATOR, terms));
         apart(before(sent), before(known()));
     }
@@ -250,10 +251,14 @@ contract HeaderChainSymbolic is Built {
         vm.assume(one == two || one >> 40 != two >> 40);
     }
 
-    /// @dev docs/protocol.md, section 8: orders root 27, 0, interval, seed, reserved 20, 0 (8 bytes), grid, terms.
+    function ordersRoot(bytes memory sent) private pure returns (bytes memory) {
+        return abi.encodePacked(word(sent, 36));
+    }
+
+    /// @dev docs/protocol.md, section 8: digest of the orders root 27, 0, interval, seed, reserved 20, 0 (8 bytes), grid, terms.
     function inputs(bytes memory sent, address reserved, bytes32 terms) private pure returns (bytes memory) {
         return abi.encodePacked(
-            bytes27(word(sent, 36)),
+            bytes27(keccak256(ordersRoot(sent))),
             bytes1(0),
             uint32(number(sent, 32, 4)),
             word(sent, 232),
