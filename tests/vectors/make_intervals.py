@@ -364,7 +364,7 @@ def _chain(honest: Told, truth: Interval) -> Iterator[Told]:
     filed["valid_to"] = LAST - 1
     spent = packed_rows(sign(truth.before, filed)).tobytes()
     yield replace(counted, label="forced: not valid, so passed over", forced=spent)
-    yield replace(counted, label="forced: not covered, so passed over", forced=later, deposit=0)
+    yield replace(counted, label="forced: not covered, and ignored", forced=later, deposit=0)
     yield from _covered(honest, truth)
 
 

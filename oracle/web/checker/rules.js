@@ -7,7 +7,7 @@ import { EMPTY, plainRoot, recordSalt } from './hashing.js';
 import { busVectorHash } from './header.js';
 import { checkNetwork, readCertificate } from './network.js';
 import { max, sum } from './numbers.js';
-import { corrections, owedBy, payments, roomOf, worstCost } from './payments.js';
+import { corrections, owedBy, payments } from './payments.js';
 import { busPrices } from './prices.js';
 import { decode, KIND, ORDER, SIDES, SUMS } from './records.js';
 import { bracket } from './response.js';
@@ -131,15 +131,13 @@ export class IntervalRules {
     }
   }
 
-  /** Every forced order that is due, admissible and covered was taken, or one that is not older. */
+  /** Every forced order that is due and admissible was taken, or one that is not older. */
   #forced() {
     for (const { record } of this.inputs.forced) {
       const order = decode(ORDER, record);
       const who = Number(order.index);
       this.findings.checks += 1;
       if (who >= this.n || !this.#admissible(order, this.state[who])) continue;
-      const room = roomOf(this.state[who], this.inputs.collateral.get(who) ?? 0n);
-      if (worstCost(this.policy, order) > room) continue;
       const seq = this.asked[who] === NO_ORDER ? -1n : this.asked[who].seq;
       if (seq < order.seq) {
         const where = `the number of the order of participant ${who}`;
