@@ -45,6 +45,9 @@ library Tightening {
     /// @dev What rounding may leave of prices at each line: bounds.PRICE_ROUNDINGS, doubled.
     uint256 private constant _ROUNDINGS = 6;
     uint256 private constant _MAX_SHIFT = 115;
+    /// @dev What lies below a number at the top of a word.
+    uint256 private constant _BOX_SHIFT = 256 - 8 * Grids.BOX;
+    uint256 private constant _LAYER_SHIFT = 256 - 8 * Grids.LAYER;
 
     /// @notice Check that a grid only tightens another; reverts with the first reason why not.
     /// @param old The packed grid in force, well-formed.
@@ -61,8 +64,7 @@ library Tightening {
             root[i] = i;
         }
         uint256 islands = _checkLines(old, next, root);
-        _checkBoxes(next, islands);
-        _checkTolerance(old, next);
+        _checkBoxes(old, next, islands);
         _checkLayers(old, next);
     }
 
@@ -78,23 +80,22 @@ library Tightening {
         uint256 gone = 0;
         uint256 row = 0;
         islands = root.length;
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 line = _line(next, i);
-            while (row < before && (_line(old, row) ^ line) & _IDENTITY != 0) {
-                removed[gone] = row;
-                ++gone;
+        unchecked {
+            for (uint256 i = 0; i < count; ++i) {
+                uint256 line = _line(next, i);
+                uint256 former = _line(old, row);
+                while (row < before && (former ^ line) & _IDENTITY != 0) {
+                    removed[gone++] = row++;
+                    former = _line(old, row);
+                }
+                if (row == before) revert Tightening_OtherLine(i);
+                uint256 limit = _limit(line);
+                if (limit > _limit(former)) revert Tightening_LimitRaised(i);
                 ++row;
+                if (limit <= (line >> 32) & type(uint64).max) revert Tightening_NoRoom(i);
+                if (_unite(root, line)) --islands;
             }
-            if (row == before) revert Tightening_OtherLine(i);
-            uint256 limit = _limit(line);
-            if (limit > _limit(_line(old, row))) revert Tightening_LimitRaised(i);
-            ++row;
-            if (limit <= (line >> 32) & type(uint64).max) revert Tightening_NoRoom(i);
-            if (_unite(root, line)) --islands;
-        }
-        for (; row < before; ++row) {
-            removed[gone] = row;
-            ++gone;
+            while (row < before) removed[gone++] = row++;
         }
         uint256 kept = islands;
         for (uint256 i = 0; i < gone; ++i) {
@@ -109,58 +110,56 @@ library Tightening {
         uint256 a = _find(root, line >> 240);
         uint256 b = _find(root, (line >> 224) & 0xffff);
         if (a == b) return false;
-        if (a < b) root[b] = a;
-        else root[a] = b;
+        root[a < b ? b : a] = a < b ? a : b;
         return true;
     }
 
-    function _find(uint256[] memory root, uint256 bus) private pure returns (uint256) {
-        while (root[bus] != bus) {
-            root[bus] = root[root[bus]];
-            bus = root[bus];
+    /// @dev The root of a bus, which is a bus of the grid.
+    function _find(uint256[] memory root, uint256 bus) private pure returns (uint256 found) {
+        assembly ("memory-safe") {
+            let first := add(root, 0x20)
+            let place := add(first, shl(5, bus))
+            found := bus
+            for { let up := mload(place) } iszero(eq(up, found)) { up := mload(place) } {
+                let above := mload(add(first, shl(5, up)))
+                mstore(place, above)
+                found := above
+                place := add(first, shl(5, above))
+            }
         }
-        return bus;
     }
 
     /// @dev Along each line boxes differ by at most its largest angle, and every box but 0 is reached by one: so each
-    /// is the length of a shortest path from a 0. With as many zeros as islands, each island has one.
-    function _checkBoxes(bytes memory next, uint256 islands) private pure {
+    /// is the length of a shortest path from a 0. With as many zeros as islands, each island has one. The tolerance is
+    /// what rounding may leave of prices at all lines.
+    function _checkBoxes(bytes memory old, bytes memory next, uint256 islands) private pure {
         uint256 buses = _number(next, 0, 2);
         uint256 lines = _number(next, 2, 2);
         uint256 shift = _number(next, 4, 1);
         uint256 boxes = Grids.HEAD + Grids.LINE * lines;
         bool[] memory reached = new bool[](buses);
-        for (uint256 i = 0; i < lines; ++i) {
-            uint256 line = _line(next, i);
-            uint256 from = line >> 240;
-            uint256 to = (line >> 224) & 0xffff;
-            uint256 boxFrom = _number(next, boxes + Grids.BOX * from, Grids.BOX);
-            uint256 boxTo = _number(next, boxes + Grids.BOX * to, Grids.BOX);
-            uint256 b = (line >> 160) & type(uint64).max;
-            uint256 angle = ((((_limit(line) << 8) + 1) << shift) + b - 1) / b;
-            if (boxFrom > boxTo + angle || boxTo > boxFrom + angle) revert Tightening_WrongAngles();
-            if (boxFrom == boxTo + angle) reached[from] = true;
-            if (boxTo == boxFrom + angle) reached[to] = true;
-        }
-        for (uint256 bus = 0; bus < buses; ++bus) {
-            if (_number(next, boxes + Grids.BOX * bus, Grids.BOX) == 0) {
-                if (islands == 0) revert Tightening_WrongAngles();
-                --islands;
-            } else if (!reached[bus]) {
-                revert Tightening_WrongAngles();
-            }
-        }
-    }
-
-    function _checkTolerance(bytes memory old, bytes memory next) private pure {
-        uint256 lines = _number(next, 2, 2);
-        uint256 boxes = Grids.HEAD + Grids.LINE * lines;
         uint256 sum = 0;
-        for (uint256 i = 0; i < lines; ++i) {
-            uint256 line = _line(next, i);
-            uint256 ends = _number(next, boxes + Grids.BOX * (line >> 240), Grids.BOX)
-                + _number(next, boxes + Grids.BOX * ((line >> 224) & 0xffff), Grids.BOX);
-            sum += _ROUNDINGS * ends * ((line >> 160) & type(uint64).max);
+        // Limits, susceptances and boxes have 64 bits, the shift is at most 115, and there are 2^16 lines at most.
+        unchecked {
+            for (uint256 i = 0; i < lines; ++i) {
+                uint256 line = _line(next, i);
+                uint256 boxFrom = _word(next, boxes + Grids.BOX * (line >> 240)) >> _BOX_SHIFT;
+                uint256 boxTo = _word(next, boxes + Grids.BOX * ((line >> 224) & 0xffff)) >> _BOX_SHIFT;
+                uint256 b = (line >> 160) & type(uint64).max;
+                uint256 angle = ((((_limit(line) << 8) + 1) << shift) + b - 1) / b;
+                if (boxFrom > boxTo + angle || boxTo > boxFrom + angle) revert Tightening_WrongAngles();
+                if (boxFrom == boxTo + angle) reached[line >> 240] = true;
+                else if (boxTo == boxFrom + angle) reached[(line >> 224) & 0xffff] = true;
+                sum += _ROUNDINGS * (boxFrom + boxTo) * b;
+            }
+            for (uint256 bus = 0; bus < buses; ++bus) {
+                if (_word(next, boxes + Grids.BOX * bus) >> _BOX_SHIFT == 0) {
+                    if (islands == 0) revert Tightening_WrongAngles();
+                    --islands;
+                } else if (!reached[bus]) {
+                    revert Tightening_WrongAngles();
+                }
+            }
         }
         if (_number(next, 6, 32) != sum || sum > _number(old, 6, 32)) revert Tightening_WrongTolerance();
     }
@@ -176,13 +175,17 @@ library Tightening {
         uint256 depth = _number(next, start, 1);
         uint256[] memory crossing = _crossing(next, start + 1, depth);
         uint256 layers = _number(next, start + head - 2, 2);
-        for (uint256 i = 0; i < layers; ++i) {
-            uint256 mine = start + head + Grids.LAYER * i;
-            uint256 theirs = oldStart + head + Grids.LAYER * i;
-            if (_number(next, mine, 3) != _number(old, theirs, 3)) revert Tightening_OtherShape();
-            uint256 node = (1 << (depth - _number(next, mine, 1))) + _number(next, mine + 1, 2);
-            uint256 limit = _number(next, mine + 3, 8);
-            if (limit != crossing[node] || limit > _number(old, theirs + 3, 8)) revert Tightening_WrongImport(i);
+        // A layer is `height u8 ‖ position u16 ‖ import limit u64`; the registry has seen that each is in the tree.
+        unchecked {
+            for (uint256 i = 0; i < layers; ++i) {
+                uint256 mine = _word(next, start + head + Grids.LAYER * i) >> _LAYER_SHIFT;
+                uint256 theirs = _word(old, oldStart + head + Grids.LAYER * i) >> _LAYER_SHIFT;
+                if (mine >> 64 != theirs >> 64) revert Tightening_OtherShape();
+                // The same place, so the numbers compare as the limits do.
+                if (mine > theirs) revert Tightening_WrongImport(i);
+                uint256 node = (1 << (depth - (mine >> 80))) + ((mine >> 64) & 0xffff);
+                if (mine & type(uint64).max != crossing[node]) revert Tightening_WrongImport(i);
+            }
         }
     }
 
@@ -195,17 +198,42 @@ library Tightening {
     {
         crossing = new uint256[](2 << depth);
         uint256 lines = _number(next, 2, 2);
-        for (uint256 i = 0; i < lines; ++i) {
+        for (uint256 i = 0; i < lines;) {
             uint256 line = _line(next, i);
-            uint256 limit = _limit(line);
-            uint256 a = (1 << depth) + _number(next, positions + 2 * (line >> 240), 2);
-            uint256 b = (1 << depth) + _number(next, positions + 2 * ((line >> 224) & 0xffff), 2);
-            while (a != b) {
-                crossing[a] += limit;
-                crossing[b] += limit;
-                a >>= 1;
-                b >>= 1;
+            uint256 from = _word(next, positions + 2 * (line >> 240)) >> 240;
+            uint256 to = _word(next, positions + 2 * ((line >> 224) & 0xffff)) >> 240;
+            _cross(crossing, from | 1 << depth, to | 1 << depth, _limit(line));
+            unchecked {
+                ++i;
             }
+        }
+        assembly ("memory-safe") {
+            let first := add(crossing, 0x20)
+            for { let node := sub(shl(depth, 1), 1) } node { node := sub(node, 1) } {
+                let children := add(first, shl(6, node))
+                let place := add(first, shl(5, node))
+                mstore(place, add(mload(place), add(mload(children), mload(add(children, 0x20)))))
+            }
+        }
+    }
+
+    /// @dev Count a line at both of its ends and, twice the other way, at the smallest subtree that holds both: added up
+    /// from the leaves it counts once wherever it crosses. Below zero in between it wraps, and back again.
+    function _cross(uint256[] memory crossing, uint256 a, uint256 b, uint256 limit) private pure {
+        assembly ("memory-safe") {
+            let first := add(crossing, 0x20)
+            let place := add(first, shl(5, a))
+            mstore(place, add(mload(place), limit))
+            place := add(first, shl(5, b))
+            mstore(place, add(mload(place), limit))
+            // All ones from the highest bit that the ends differ in: positions have 16 bits.
+            let below := xor(a, b)
+            below := or(below, shr(1, below))
+            below := or(below, shr(2, below))
+            below := or(below, shr(4, below))
+            below := or(below, shr(8, below))
+            place := add(first, shl(5, div(a, add(below, 1))))
+            mstore(place, sub(mload(place), shl(1, limit)))
         }
     }
 
@@ -228,8 +256,13 @@ library Tightening {
     }
 
     function _number(bytes memory packed, uint256 from, uint256 size) private pure returns (uint256 value) {
+        return _word(packed, from) >> (256 - 8 * size);
+    }
+
+    /// @dev A number from a place on, at the top of the word.
+    function _word(bytes memory packed, uint256 from) private pure returns (uint256 word) {
         assembly ("memory-safe") {
-            value := shr(sub(256, shl(3, size)), mload(add(add(packed, 0x20), from)))
+            word := mload(add(add(packed, 0x20), from))
         }
     }
 }
