@@ -87,6 +87,7 @@ GATES: Final[dict[str, int | None]] = {
     "voiding all that a ring can hold": CAP,
     "tighten grid ieee14": None,
     "tighten grid ieee118": None,
+    "tighten grid case1354": CAP,
     "reveal seed, once anything has changed": None,
     "header alone, another policy": None,
     "ERC-20 transfer": None,
@@ -111,6 +112,8 @@ def measure() -> dict[str, Cost]:
         rig.lap(certificate, tuple(injections))
         _, used = rig.post(certificate, tuple(injections))
         found[f"header + certificate {name}"] = used["header"]
+    packed = load_grid(LARGE["case1354"]).grid.packed()
+    found["tighten grid case1354"] = _tightened(open_rig(packed, eager=False))[0]
     extra = found["header + certificate ieee118"].less(found["header alone"])
     found["certificate per line ieee118"] = extra.each(LINES["ieee118"])
     found |= _large()

@@ -60,8 +60,8 @@ library Tightening {
             revert Tightening_OtherShape();
         }
         uint256[] memory root = new uint256[](buses);
-        for (uint256 i = 0; i < buses; ++i) {
-            root[i] = i;
+        assembly ("memory-safe") {
+            for { let i := 0 } lt(i, buses) { i := add(i, 1) } { mstore(add(add(root, 0x20), shl(5, i)), i) }
         }
         uint256 islands = _checkLines(old, next, root);
         _checkBoxes(old, next, islands);
@@ -85,7 +85,9 @@ library Tightening {
                 uint256 line = _line(next, i);
                 uint256 former = _line(old, row);
                 while (row < before && (former ^ line) & _IDENTITY != 0) {
-                    removed[gone++] = row++;
+                    removed[gone] = row;
+                    ++gone;
+                    ++row;
                     former = _line(old, row);
                 }
                 if (row == before) revert Tightening_OtherLine(i);
@@ -95,7 +97,10 @@ library Tightening {
                 if (limit <= (line >> 32) & type(uint64).max) revert Tightening_NoRoom(i);
                 if (_unite(root, line)) --islands;
             }
-            while (row < before) removed[gone++] = row++;
+            for (; row < before; ++row) {
+                removed[gone] = row;
+                ++gone;
+            }
         }
         uint256 kept = islands;
         for (uint256 i = 0; i < gone; ++i) {
@@ -148,8 +153,8 @@ library Tightening {
                 uint256 b = (line >> 160) & type(uint64).max;
                 uint256 angle = ((((_limit(line) << 8) + 1) << shift) + b - 1) / b;
                 if (boxFrom > boxTo + angle || boxTo > boxFrom + angle) revert Tightening_WrongAngles();
-                if (boxFrom == boxTo + angle) reached[line >> 240] = true;
-                else if (boxTo == boxFrom + angle) reached[(line >> 224) & 0xffff] = true;
+                _mark(reached, line >> 240, boxFrom == boxTo + angle);
+                _mark(reached, (line >> 224) & 0xffff, boxTo == boxFrom + angle);
                 sum += _ROUNDINGS * (boxFrom + boxTo) * b;
             }
             for (uint256 bus = 0; bus < buses; ++bus) {
@@ -162,6 +167,14 @@ library Tightening {
             }
         }
         if (_number(next, 6, 32) != sum || sum > _number(old, 6, 32)) revert Tightening_WrongTolerance();
+    }
+
+    /// @dev Note that a bus, which is one of the grid, is reached.
+    function _mark(bool[] memory reached, uint256 bus, bool now_) private pure {
+        assembly ("memory-safe") {
+            let place := add(add(reached, 0x20), shl(5, bus))
+            mstore(place, or(mload(place), now_))
+        }
     }
 
     /// @dev The tree of layers as before, its import limits as the lines' limits now sum up.
@@ -217,8 +230,8 @@ library Tightening {
         }
     }
 
-    /// @dev Count a line at both of its ends and, twice the other way, at the smallest subtree that holds both: added up
-    /// from the leaves it counts once wherever it crosses. Below zero in between it wraps, and back again.
+    /// @dev Count a line at both of its ends and, twice the other way, at the smallest subtree that holds both: added
+    /// up from the leaves it counts once wherever it crosses. Below zero in between it wraps, and back again.
     function _cross(uint256[] memory crossing, uint256 a, uint256 b, uint256 limit) private pure {
         assembly ("memory-safe") {
             let first := add(crossing, 0x20)
