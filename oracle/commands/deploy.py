@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -61,6 +61,8 @@ def deploy(rpc: str, config: Path, out: Path, dry_run: bool, json_wanted: bool) 
     def told(step: str, gas: int) -> None:
         click.echo(f"  {step}: {f'{gas:,} gas' if gas else 'is there'}", err=True)
 
+    for caveat in caveats(pilot):
+        click.echo(f"Note: {caveat}", err=True)
     click.echo(f"Deploying {pilot.name} on chain {chain.chain_id}", err=True)
     deployment = deploy_pilot(chain, pilot, out, told)
     if json_wanted:
@@ -88,6 +90,7 @@ def _show_plan(chain: Chain, pilot: Pilot, out: Path, *, json_wanted: bool) -> N
         "cost_wei": gas * price,
         "balance_wei": balance,
         "affordable": balance >= gas * price,
+        "caveats": caveats(pilot),
     }
     if json_wanted:
         click.echo(json.dumps(plan, indent=1))
@@ -103,3 +106,26 @@ def _show_plan(chain: Chain, pilot: Pilot, out: Path, *, json_wanted: bool) -> N
         f"{chain.payer} holds {balance / _WEI:.6f}. Nothing was sent or written.",
         soft_wrap=True,
     )
+    for caveat in plan["caveats"]:
+        console.print(f"Note: {caveat}", soft_wrap=True)
+
+
+#: With less, a signed reading may be made too late to be filed (docs/protocol.md, section 8, Filed readings).
+_UNHURRIED_LAG: Final = 3
+
+
+def caveats(pilot: Pilot) -> list[str]:
+    """What can be deployed, and may not be meant: by field, with what to give instead."""
+    found = []
+    lag = pilot.policy.meter_lag
+    if 0 < lag < _UNHURRIED_LAG:
+        found.append(
+            f"policy.meter_lag: with {lag} an operator can leave out a signed reading before anybody has "
+            f"time to file it on the chain; give {_UNHURRIED_LAG} or more, or 0 to settle no readings"
+        )
+    if pilot.signatures == 1:
+        found.append(
+            "ledger.signatures: with 1 any signer alone can post a false header, which stands until "
+            "somebody disproves it; give 2 or more where several parties can sign"
+        )
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from offchain.commitment.bundle import read_genesis
 from offchain.errors import InputError
 from offchain.randomness.drand import QUICKNET, compressed_key
 from oracle import cli
+from oracle.commands.deploy import caveats
 from tests.randomness.network import LocalNetwork
 from tests.vectors.make_drand import GENUINE
 
@@ -366,6 +368,19 @@ def test_a_rehearsal_foretells_the_gas(pilot: Pilot, tmp_path: Path) -> None:
         assert gas == pytest.approx(foretold[step], rel=0.01)
 
 
+def test_what_may_not_be_meant_is_noted_by_field() -> None:
+    pilot = replace(read_pilot(EXAMPLE), signatures=2)
+
+    def noted(lag: int, signatures: int = 2) -> list[str]:
+        policy = replace(pilot.policy, meter_lag=lag, meter_operator=b"m" * 20)
+        found = caveats(replace(pilot, policy=policy, signatures=signatures))
+        return [caveat.split(":")[0] for caveat in found]
+
+    assert noted(0) == noted(3) == []
+    assert noted(1) == noted(2) == ["policy.meter_lag"]
+    assert noted(2, signatures=1) == ["policy.meter_lag", "ledger.signatures"]
+
+
 @anvil
 def test_the_command_plans_deploys_and_tells(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -377,6 +392,7 @@ def test_the_command_plans_deploys_and_tells(
         assert cli.run([*command, "--dry-run", "--json"]) == 0
         plan = json.loads(capsys.readouterr().out)
         assert plan["affordable"] is True
+        assert plan["caveats"] == caveats(read_pilot(EXAMPLE))
         assert plan["gas"] == sum(step["gas"] for step in plan["steps"]) > 10_000_000
         assert not out.exists()
         assert sent(chain) == 0
