@@ -220,9 +220,10 @@ library Tightening {
                 ++i;
             }
         }
+        uint256 inner = (1 << depth) - 1;
         assembly ("memory-safe") {
             let first := add(crossing, 0x20)
-            for { let node := sub(shl(depth, 1), 1) } node { node := sub(node, 1) } {
+            for { let node := inner } node { node := sub(node, 1) } {
                 let children := add(first, shl(6, node))
                 let place := add(first, shl(5, node))
                 mstore(place, add(mload(place), add(mload(children), mload(add(children, 0x20)))))
@@ -230,8 +231,9 @@ library Tightening {
         }
     }
 
-    /// @dev Count a line at both of its ends and, twice the other way, at the smallest subtree that holds both: added
-    /// up from the leaves it counts once wherever it crosses. Below zero in between it wraps, and back again.
+    /// @dev Count a line at both of its ends, which the registry has seen in the tree, and, twice the other way, at the
+    /// smallest subtree that holds both: added up from the leaves it counts once wherever it crosses. Below zero in
+    /// between it wraps, and back again.
     function _cross(uint256[] memory crossing, uint256 a, uint256 b, uint256 limit) private pure {
         assembly ("memory-safe") {
             let first := add(crossing, 0x20)
