@@ -8,6 +8,7 @@ from brownie import (
     CommitReveal,
     DataRequests,
     FaultProofs,
+    FiledReadings,
     ForcedOrders,
     GridRegistry,
     MarketTerms,
@@ -53,7 +54,8 @@ class Market:
         self.registry = GridRegistry.deploy(by)
         self.registry.registerGrid(packed_grid(), by)
         nonce = self.operator.nonce
-        names = ("ledger", "bond", "beacon", "faults", "escrow", "verifier", "forced", "requests", "terms")
+        courts = ("ledger", "bond", "escrow", "verifier", "forced", "requests", "readings")
+        names = ("ledger", "bond", "beacon", "faults", *courts[2:], "terms")
         at = {n: self.operator.get_deployment_address(nonce + i) for i, n in enumerate(names)}
         settings = {
             "registry": self.registry.address,
@@ -77,14 +79,14 @@ class Market:
             (*stake, BOND, BOND // 2, BOND // 8, 86_400), [self.operator], by
         )
         self.beacon = CommitReveal.deploy(at["ledger"], [web3.keccak(SECRET)], by)
-        peers = [at[name] for name in ("ledger", "bond", "escrow", "verifier", "forced", "requests")]
-        self.faults = FaultProofs.deploy(*peers, by)
+        self.faults = FaultProofs.deploy(*(at[name] for name in courts), by)
         self.escrow = SettlementEscrow.deploy(
             self.token, at["ledger"], self.operator, 2**64 - 1, 1, by
         )
         self.verifier = NetworkVerifier.deploy(self.registry, by)
         self.forced = ForcedOrders.deploy(at["ledger"], at["escrow"], by)
         self.requests = DataRequests.deploy(at["ledger"], ANSWER_S, 10**9, by)
+        self.readings = FiledReadings.deploy(at["ledger"], by)
         roles = (self.operator, self.operator, self.operator)
         self.terms = MarketTerms.deploy(at["ledger"], *roles, 4 * DEADLINE_S + WINDOW_S + 1, by)
         assert all(getattr(self, name).address == at[name] for name in names)
