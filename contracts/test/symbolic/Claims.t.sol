@@ -27,6 +27,10 @@ contract ClaimsSymbolic is Built {
         return 0;
     }
 
+    function nextGate() external pure returns (uint32) {
+        return 3;
+    }
+
     function windowSeconds() external pure returns (uint32) {
         return 1;
     }
