@@ -218,6 +218,14 @@ def _copied(truth: Truth) -> Interval:
     return truth.told(truth.cleared(orders).outcome)
 
 
+def _uncovered(truth: Truth) -> Interval:
+    """Somebody who could pay is said not to, and its order counts as none."""
+    orders = truth.interval.orders
+    demand = orders["essential_wh"].astype(np.int64) + orders["flexible_wh"]
+    row = _first(demand > 0, "asks for energy")
+    return truth.told(truth.cleared(np.delete(orders, row)).outcome)
+
+
 def _key(truth: Truth) -> Interval:
     """A key, and the ramp that starts at it, one tick too high."""
     return _lines(
@@ -361,6 +369,7 @@ LIES: Final[dict[Rule, Lie]] = {
     Rule.PAYMENT: _payment,
     Rule.MISPLACED: _misplaced,
     Rule.CARRIED: _copied,
+    Rule.UNCOVERED: _uncovered,
     Rule.KEY: _key,
     Rule.RAMP: _ramp,
     Rule.POT: _pot,

@@ -52,9 +52,9 @@ class Staged:
     ahead: int = GATE
 
 
-def _truth(truth: Truth, committed: OrderTable) -> Interval:
-    del committed
-    return truth.interval
+def _served(truth: Truth, committed: OrderTable) -> Interval:
+    """Every order counts, whatever deposits cover."""
+    return truth.cleared(committed)
 
 
 def _malformed(truth: Truth, committed: OrderTable) -> Interval:
@@ -79,7 +79,7 @@ def _network(truth: Truth, committed: OrderTable) -> Interval:
     return truth.told(replace(outcome, clearing=told))
 
 
-def _asking(run: DemoRun, interval: int) -> int:
+def asking(run: DemoRun, interval: int) -> int:
     """Who asks for energy in an interval and never offers any."""
     row = run.scenario.essential_wh[interval - 1] * (run.scenario.supply_cap_wh == 0)
     row[RESERVE] = 0
@@ -88,9 +88,9 @@ def _asking(run: DemoRun, interval: int) -> int:
     return int(row.argmax())
 
 
-def _take_deposit_back(run: DemoRun, interval: int) -> None:
+def take_deposit_back(run: DemoRun, interval: int) -> None:
     """A consumer announces that it takes its deposit back; it still asks, and is still served."""
-    who = _asking(run, interval)
+    who = asking(run, interval)
     owner, escrow = run.accounts[who], run.contracts.escrow
     run.chain.transfer(owner.address, _COINS_WEI)
     deposit = int(escrow.functions.account(who).call()[3])
@@ -171,7 +171,7 @@ STAGED: Final[dict[Rule, Staged]] = {
     Rule.RANGE: Staged(_malformed),
     Rule.ROOT: Staged(_false_node),
     Rule.NETWORK: Staged(_network, settings=_lazy),
-    Rule.OVERDRAWN: Staged(_truth, prepare=_take_deposit_back),
+    Rule.OVERDRAWN: Staged(_served, prepare=take_deposit_back),
     Rule.IGNORED: Staged(_unread, prepare=_file_reading, ahead=POLICY.meter_lag),
     Rule.FORCED: Staged(_overlooked, drop=lambda orders: orders[1:], prepare=_file_order),
 }

@@ -38,6 +38,7 @@ class Rule(StrEnum):
     DEFICIT = "deficit"
     BALANCE = "balance"
     OVERDRAWN = "overdrawn"
+    UNCOVERED = "uncovered"
     ROOT = "root"
     TOTALS = "totals"
     SHARES = "shares"
@@ -87,12 +88,14 @@ class Findings:
         compared: How many values were compared under each rule.
         faults: The faults by rule, in the order of discovery.
         uncharged: How many lines were charged less than was due; without a chain nobody knows why.
+        uncounted: How many orders counted as none; without a chain nobody knows why.
     """
 
     interval: int
     compared: Counter[Rule] = field(default_factory=Counter)
     faults: dict[Rule, Fault] = field(default_factory=dict)
     uncharged: int = 0
+    uncounted: int = 0
 
     def wrong(self, rule: Rule, where: str, expected: object, found: object) -> None:
         """Note a fault, unless the rule has one already."""

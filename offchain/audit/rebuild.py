@@ -35,6 +35,11 @@ def ints(table: Table, name: str) -> Ints:
     return table[name].astype(np.int64)
 
 
+def demand(orders: Table) -> Ints:
+    """What orders ask for, Wh."""
+    return ints(orders, "essential_wh") + ints(orders, "flexible_wh")
+
+
 def ramp_ends(policy: Policy, state: Table, bid_ticks: Ints, seed: bytes) -> dict[str, Ints]:
     """Where everybody's ramps start (mechanism, section 2): ticks by side, and the `key` inside the flexible one."""
     v, k_max = policy.v_ticks, policy.k_max
@@ -57,21 +62,21 @@ def _deficit(state: Table) -> NDArray[Any]:
     high, low = state["deficit_hi"], state["deficit_lo"]
     if not high.any() and int(low.max(initial=0)) < _EXACT:
         return low.astype(np.int64)
-    deficit: NDArray[Any] = high.astype(object) * 2**64 + low.astype(object)
-    return deficit
+    return np.asarray(high.astype(object) * 2**64 + low.astype(object))
 
 
 def next_fairness(
     policy: Policy, state: Table, requested_wh: Ints, served_wh: Ints
-) -> tuple[Ints, NDArray[np.uint64], NDArray[np.uint64]]:
-    """Shortage memory and deficit (upper and lower half) after an interval (mechanism, section 2)."""
+) -> dict[str, NDArray[Any]]:
+    """Shortage memory and deficit (upper and lower half) after an interval (mechanism, section 2), by field."""
     fstar, memory = ints(state, "fstar_ppb"), ints(state, "memory_ppb")
     target = fstar * requested_wh // PPB
     missing = PPB - np.minimum(PPB, served_wh * PPB // np.maximum(target, 1))
     updated = ((PPB - policy.beta_ppb) * memory + policy.beta_ppb * missing) // PPB
     deficit = np.maximum(_deficit(state) + (fstar * requested_wh - served_wh * PPB), 0)
     high, low = deficit // 2**32 // 2**32, deficit % 2**64 if deficit.dtype == object else deficit
-    return np.where(target > 0, updated, memory), high.astype(np.uint64), low.astype(np.uint64)
+    halves = {"deficit_hi": high.astype(np.uint64), "deficit_lo": low.astype(np.uint64)}
+    return {"memory_ppb": np.where(target > 0, updated, memory), **halves}
 
 
 def bus_prices(
@@ -164,6 +169,18 @@ def owed(state: Table) -> Ints:
     return ints(state, "peak") - ints(state, "credit") + ints(state, "debit")
 
 
+def covered(policy: Policy, state: Table, inputs: Inputs, orders: Table) -> Ints:
+    """What counts of each order's demand, Wh: all of it where its owner has room for that at the highest price."""
+    asked = demand(orders)
+    worst = -(-policy.p_hi_ticks * asked // WH_TICKS_PER_MICRO)
+    return np.asarray(asked * (worst <= room(state, inputs)[orders["index"]]))
+
+
+def room(state: Table, inputs: Inputs) -> Ints:
+    """How much more everybody may owe, from its state before the interval; micro."""
+    return np.asarray(np.maximum(0, inputs.collateral - owed(state)))
+
+
 def corrections(
     policy: Policy, before: Before, bundle: Bundle, money: Payments, inputs: Inputs | None
 ) -> Corrections:
@@ -187,7 +204,7 @@ def corrections(
         fee, debt = (ints(bundle.allocation, n) for n in ("subscription", "imbalance_debit"))
         left = fee + np.minimum(debts, debt)
     else:
-        left = np.maximum(0, np.maximum(0, inputs.collateral - owed(state)) + gained)
+        left = np.maximum(0, room(state, inputs) + gained)
     charged = np.minimum(fees + debts, left)
     uncharged = int((charged < fees + debts).sum())
     fees = np.minimum(fees, left)
@@ -207,9 +224,8 @@ def _deviations(
 
     A reading counts up to the contract's caps; without one a demand counts as allocated and a supply as nothing.
     """
-    price, bid, sold = (
-        ints(measured, n) for n in ("price_ticks", "supply_pa_ticks", "supply_x_wh")
-    )
+    price, bid = ints(measured, "price_ticks"), ints(measured, "supply_pa_ticks")
+    sold = ints(measured, "supply_x_wh")
     allowed = ints(measured, "essential_x_wh") + ints(measured, "flexible_x_wh")
     used, delivered, who = allowed.copy(), np.zeros_like(sold), readings["index"]
     used[who] = np.minimum(readings["consumed_wh"], state["demand_cap_wh"][who])

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offchain import records
 from offchain.audit import rebuild
@@ -33,19 +35,18 @@ ALLOCATION_RULES: Final[dict[str, Rule]] = {
     **{f"{side}_q_wh": Rule.CARRIED for side in SIDES},
     **{f"{side}_{end}_ticks": Rule.RAMP for side in SIDES for end in ("pa", "pb")},
     **dict.fromkeys(("flexible_pa_ticks", "flexible_pb_ticks", "key_ticks"), Rule.KEY),
-    "price_ticks": Rule.PRICE,
-    **dict.fromkeys(("energy_cost", "supply_pay"), Rule.PAYMENT),
+    **{"price_ticks": Rule.PRICE, "energy_cost": Rule.PAYMENT, "supply_pay": Rule.PAYMENT},
     **{"pot_share": Rule.POT, "shortfall": Rule.SHORTFALL, "subscription": Rule.SUBSCRIPTION},
     **dict.fromkeys(("imbalance_debit", "imbalance_credit"), Rule.IMBALANCE),
     "salt": Rule.RANGE,
 }
 """The rule of each field of an allocation but its index and what is in brackets."""
 
+_ORDERED: Final = (*(f"{side}_q_wh" for side in SIDES), "supply_pa_ticks")
 _CONTRACT: Final = ("index", "rank", "fstar_ppb", "rate_wh", "demand_cap_wh", "supply_cap_wh")
 STATE_RULES: Final[dict[str, Rule]] = {
     **dict.fromkeys((*_CONTRACT, "subscription"), Rule.CONTRACT),
-    "memory_ppb": Rule.MEMORY,
-    **dict.fromkeys(("deficit_hi", "deficit_lo"), Rule.DEFICIT),
+    **{"memory_ppb": Rule.MEMORY, "deficit_hi": Rule.DEFICIT, "deficit_lo": Rule.DEFICIT},
     **dict.fromkeys(("credit", "debit", "peak"), Rule.BALANCE),
     "salt": Rule.RANGE,
 }
@@ -77,7 +78,8 @@ class IntervalRules:
         money = rebuild.payments(policy, self._at(prices), bids, used, sold, shares)
         self._check_readings()
         corrected = rebuild.corrections(policy, before, bundle, money, self.inputs)
-        findings.uncharged = corrected.uncharged
+        counted, findings.uncharged = self._counted, corrected.uncharged
+        findings.uncounted = int((~counted).sum())
         expected, leaf = self._allocation(prices, money, corrected), "allocation of participant"
         for name, rule in ALLOCATION_RULES.items():
             findings.columns(rule, leaf, name, expected[name], bundle.allocation[name])
@@ -87,9 +89,12 @@ class IntervalRules:
         for name, rule in STATE_RULES.items():
             findings.columns(rule, leaf, name, expected[name], bundle.state[name])
         if self.inputs is not None:
+            covered = rebuild.covered(policy, before.state, self.inputs, bundle.orders)
+            found, name = rebuild.demand(bundle.orders) * counted, "demand in Wh that counts"
+            findings.columns(Rule.UNCOVERED, "order in row", name, covered, found)
             owed, bound = rebuild.owed(bundle.state), "at most the collateral, or as before"
-            covered = owed <= np.maximum(self.inputs.collateral, rebuild.owed(before.state))
-            findings.holds(Rule.OVERDRAWN, leaf, "peak + debit - credit", covered, bound, owed)
+            holds = owed <= np.maximum(self.inputs.collateral, rebuild.owed(before.state))
+            findings.holds(Rule.OVERDRAWN, leaf, "peak + debit - credit", holds, bound, owed)
         self._check_plain_roots()
         certificate = self._check_network()
         if certificate is not None:
@@ -101,10 +106,17 @@ class IntervalRules:
     def _grid(self) -> Grid:
         return self.context.grids[self.bundle.header.grid_version]
 
+    @cached_property
+    def _counted(self) -> NDArray[np.bool_]:
+        """Which orders count: not one that asks for energy and of which its owner's line says nothing."""
+        lines = self.bundle.allocation[self.bundle.orders["index"]]
+        said = np.any([lines[name] > 0 for name in _ORDERED], axis=0)
+        return np.asarray(said | (rebuild.demand(self.bundle.orders) == 0))
+
     def _asked(self, name: str) -> Ints:
-        """A column of the orders over all participants, zero where there is no order."""
+        """A column of the orders that count over all participants, zero where there is none."""
         column = np.zeros(len(self.before.state), dtype=np.int64)
-        column[self.bundle.orders["index"]] = self.bundle.orders[name]
+        column[self.bundle.orders["index"]] = self.bundle.orders[name] * self._counted
         return column
 
     def _leaf(self, name: str) -> Ints:
@@ -125,7 +137,7 @@ class IntervalRules:
     def _terms(self, orders: Table) -> Iterator[tuple[str, Any, str, Any]]:
         """What makes each order admissible: the field, whether it is so, the bound in words, the value."""
         interval, state = self.bundle.header.interval, self.before.state[orders["index"]]
-        demand = ints(orders, "essential_wh") + ints(orders, "flexible_wh")
+        demand = rebuild.demand(orders)
         first, last, supply = (orders[name] for name in ("valid_from", "valid_to", "supply_wh"))
         yield "valid_from", first <= interval, f"at most {interval}", first
         yield "valid_to", last >= interval, f"at least {interval}", last
@@ -138,19 +150,16 @@ class IntervalRules:
             findings.holds(Rule.ORDER, "order in row", name, good, bound, found)
         unsigned = self.context.signatures.invalid(orders, owners["owner"])
         findings.compared[Rule.SIGNATURE] += len(orders)
-        if unsigned:
-            who = int(orders["index"][unsigned[0]])
+        for who in orders["index"][unsigned[:1]].tolist():
             owner, where = owners["owner"][who].item(), f"the signature of order {who}"
             findings.wrong(Rule.SIGNATURE, where, owner, "another's or none")
 
     def _check_forced(self, inputs: Inputs) -> None:
         """Every forced order that is due and admissible was taken, or one that is not older."""
-        records = b"".join(forced.record for forced in inputs.forced)
-        filed = np.frombuffer(records, dtype=wire(ORDER)).astype(ORDER)
-        filed = filed[filed["index"] < len(self.before.state)]
-        good = filed["bid_ticks"] <= self.context.policy.max_bid_ticks
-        for _, holds, *_ in self._terms(filed):
-            good = good & holds
+        filed = np.frombuffer(b"".join(f.record for f in inputs.forced), dtype=wire(ORDER))
+        filed = filed[filed["index"] < len(self.before.state)].astype(ORDER)
+        bids = filed["bid_ticks"] <= self.context.policy.max_bid_ticks
+        good = np.all([bids, *(holds for _, holds, *_ in self._terms(filed))], axis=0)
         taken = dict(self.bundle.orders[["index", "seq"]].tolist())
         self.findings.compared[Rule.FORCED] += len(inputs.forced)
         for who, seq in filed[good][["index", "seq"]].tolist():
@@ -176,8 +185,7 @@ class IntervalRules:
         else:
             root = PlainTree.of_table(records.KIND_READING, readings, len(measured)).root
             then = np.full(len(readings), header.interval - policy.meter_lag)
-            found = ints(readings, "interval")
-            findings.columns(Rule.METER, "reading in row", "interval", then, found)
+            findings.columns(Rule.METER, "reading in row", "interval", then, readings["interval"])
             separator, operator = self.context.signatures.separator, policy.meter_operator
             unsigned = unsigned_rows(readings, operator, separator)
             findings.compared[Rule.METER] += len(readings)
@@ -191,12 +199,10 @@ class IntervalRules:
         policy, contracts, bundle = self.context.policy, self.context.contracts, self.bundle
         bids, seed = self._asked("bid_ticks"), bundle.header.seed
         ends = rebuild.ramp_ends(policy, self.before.state, bids, seed)
-        demand = policy.v_ticks * policy.kappa
-        widths = {"essential": demand, "flexible": demand, "supply": policy.w_s_ticks}
+        widths = dict.fromkeys(SIDES, policy.v_ticks * policy.kappa) | {"supply": policy.w_s_ticks}
         return {
             "interval": np.full(len(contracts), bundle.header.interval),
-            "bus": contracts["bus"],
-            "slot": contracts["slot"],
+            **{name: contracts[name] for name in ("bus", "slot")},
             **{f"{side}_q_wh": self._asked(f"{side}_wh") for side in SIDES},
             **{f"{side}_pa_ticks": ends[side] for side in SIDES},
             **{f"{side}_pb_ticks": ends[side] + widths[side] for side in SIDES},
@@ -209,19 +215,15 @@ class IntervalRules:
 
     def _state(self, money: Payments, corrected: Corrections) -> dict[str, Any]:
         """Every state after the interval as the rules give it."""
-        state, flexible = self.before.state, ("flexible_q_wh", "flexible_x_wh")
-        memory, high, low = rebuild.next_fairness(
-            self.context.policy, state, *map(self._leaf, flexible)
-        )
+        state, policy = self.before.state, self.context.policy
+        requested, served = self._leaf("flexible_q_wh"), self._leaf("flexible_x_wh")
         credit = ints(state, "credit") + money.supply_pay + money.pot_share
         credit += corrected.imbalance_credit
         debit = ints(state, "debit") + money.energy_cost + money.shortfall
         debit += corrected.subscription + corrected.imbalance_debit
         return {
             **{name: state[name] for name, rule in STATE_RULES.items() if rule is Rule.CONTRACT},
-            "memory_ppb": memory,
-            "deficit_hi": high,
-            "deficit_lo": low,
+            **rebuild.next_fairness(policy, state, requested, served),
             "credit": credit,
             "debit": debit,
             "peak": np.maximum(ints(state, "peak"), credit - debit),

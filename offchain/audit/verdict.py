@@ -18,6 +18,7 @@ class Judgement:
         faults: The rules broken, in the order of discovery.
         unjudged: Why it could not be judged; None where it was.
         uncharged: How many lines were charged less than was due; without a chain nobody knows why.
+        uncounted: How many orders counted as none; without a chain nobody knows why.
     """
 
     interval: int
@@ -25,12 +26,18 @@ class Judgement:
     faults: tuple[Fault, ...] = ()
     unjudged: str | None = None
     uncharged: int = 0
+    uncounted: int = 0
 
     @classmethod
     def of(cls, findings: Findings) -> Judgement:
         """The judgement that findings amount to."""
-        faults, uncharged = tuple(findings.faults.values()), findings.uncharged
-        return cls(findings.interval, dict(findings.compared), faults, uncharged=uncharged)
+        return cls(
+            findings.interval,
+            dict(findings.compared),
+            tuple(findings.faults.values()),
+            uncharged=findings.uncharged,
+            uncounted=findings.uncounted,
+        )
 
 
 @dataclass
@@ -46,6 +53,7 @@ class Verdict:
         unjudged: Intervals that could not be judged, and why: their data are missing or are not what the chain names.
         assumed: What was taken on trust or not looked at, in words.
         uncharged: How many lines were charged less than was due; without a chain nobody knows why.
+        uncounted: How many orders counted as none; without a chain nobody knows why.
     """
 
     first: int = 1
@@ -56,6 +64,7 @@ class Verdict:
     unjudged: dict[int, str] = field(default_factory=dict)
     assumed: list[str] = field(default_factory=list)
     uncharged: int = 0
+    uncounted: int = 0
 
     @property
     def checks(self) -> int:
@@ -84,5 +93,6 @@ class Verdict:
         self.compared.update(judgement.compared)
         self.faults.extend(judgement.faults)
         self.uncharged += judgement.uncharged
+        self.uncounted += judgement.uncounted
         if judgement.unjudged is not None:
             self.unjudged.setdefault(judgement.interval, judgement.unjudged)

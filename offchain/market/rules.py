@@ -18,7 +18,7 @@ from offchain.fairness.draw import draw
 from offchain.fairness.key import keys_ticks
 from offchain.fairness.state import next_deficits, next_memories
 from offchain.grid.model import Grid
-from offchain.metering.cover import charged, rooms
+from offchain.metering.cover import affordable, charged, rooms
 from offchain.metering.imbalance import Corrections, correct, deviations, imbalance
 from offchain.metering.readings import ReadingTable, check_readings, no_readings
 from offchain.orders.table import (
@@ -172,7 +172,7 @@ def apply_rules(
         readings: records.READING of ``market.measured_interval``, one row at most per participant,
             ascending; none if not given. Signatures are the caller's to check.
         collateral: int64[N], what everybody has for the interval, micro; without limit if not
-            given. Which orders it covers is the caller's to see (``offchain.metering.cover``).
+            given. An order that it does not cover counts as none.
 
     Returns:
         Everything that follows; ``market`` itself is not changed.
@@ -189,7 +189,8 @@ def apply_rules(
     check_orders(orders, interval, state["demand_cap_wh"], state["supply_cap_wh"], policy)
     readings = no_readings() if readings is None else readings
     check_readings(readings, market.measured_interval, len(before))
-    quantities = spread(orders, len(before))
+    room = rooms(before, collateral)
+    quantities = spread(orders[affordable(policy, orders, room)], len(before))
     key = keys_ticks(
         policy,
         state["memory_ppb"],
@@ -224,7 +225,7 @@ def apply_rules(
         market.shares["share_ppb"].astype(np.int64),
         policy.p_hi_ticks,
     )
-    corrections = _corrections(market, state, readings, payments, collateral)
+    corrections = _corrections(market, state, readings, payments, room)
     allocation = _allocation(market, columns, x, key, price, payments, corrections)
     after = _next_state(
         before, state, policy.beta_ppb, quantities.flexible_wh, x[:, 1], payments, corrections
@@ -290,7 +291,7 @@ def _corrections(
     state: dict[str, Int64Array],
     readings: ReadingTable,
     payments: Payments,
-    collateral: Int64Array | None,
+    room: Int64Array,
 ) -> Corrections:
     """The fees of the interval, and the imbalance of the one whose readings it settles."""
     subscription, policy = state["subscription"], market.policy
@@ -300,7 +301,7 @@ def _corrections(
         measured, policy = market.past[0], market.past_policies[0]
         deviation = deviations(measured, readings, state["demand_cap_wh"], state["supply_cap_wh"])
         debit, credit = imbalance(policy, measured, deviation)
-    left = rooms(market.state, collateral) + payments.credit - payments.debit
+    left = room + payments.credit - payments.debit
     subscription, debit = charged(subscription, debit, left)
     held = (int(state["credit"][RESERVE]), int(state["debit"][RESERVE]))
     reserve = (*held, int(state["peak"][RESERVE]))

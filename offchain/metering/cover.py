@@ -1,7 +1,7 @@
 """What a participant may owe: no more than its collateral and what the interval itself brings it.
 
-Our formulation (docs/mechanism.md, section 5). Whoever has no collateral left is served nothing,
-and what it cannot pay of fees and imbalance is not charged: the reserve does without it. So no
+Our formulation (docs/mechanism.md, section 5). An order that its owner could not pay for counts as
+none, and what it cannot pay of fees and imbalance is not charged: the reserve does without it. So no
 operator can be driven to a debt that nobody covers. All money is in micro.
 """
 

@@ -96,8 +96,18 @@ def misplaced(claim: Claim) -> Iterator[Shown]:
         yield (line.evidence,), wrong
 
 
+def silent(a: dict[str, int]) -> bool:
+    """Whether a line carries nothing, as one without an order does."""
+    return not (a["supply_pa_ticks"] or any(a[f"{side}_q_wh"] for side in SIDES))
+
+
+def demand(order: dict[str, int]) -> int:
+    """What an order asks for, Wh."""
+    return order["essential_wh"] + order["flexible_wh"]
+
+
 def copied(claim: Claim) -> Iterator[Shown]:
-    """Quantities or bid are not those of the order, or not zero without one."""
+    """Quantities or bid are not those of the order, nor zero where it may count as none, or not zero without one."""
     for line in claim.lines:
         with suppress(UndisclosedError):
             leaf = claim.leaf(claim.header.orders_root, line.index)
@@ -107,7 +117,7 @@ def copied(claim: Claim) -> Iterator[Shown]:
             wrong = a["supply_pa_ticks"] != o["bid_ticks"] or any(
                 a[f"{side}_q_wh"] != o[f"{side}_wh"] for side in SIDES
             )
-            yield (line.evidence, leaf), wrong
+            yield (line.evidence, leaf), wrong and not (demand(o) and silent(a))
 
 
 def key(claim: Claim) -> Iterator[Shown]:

@@ -7,10 +7,11 @@ from contextlib import suppress
 
 import numpy as np
 
+from offchain.metering.cover import worst_cost
 from offchain.orders.signing import digests, recover
 from offchain.policy import Policy
 from offchain.proofs.claim import Claim, LeafEvidence
-from offchain.proofs.lines import Shown, order_of, state_of
+from offchain.proofs.lines import Shown, demand, ints, order_of, silent, state_of
 from offchain.proofs.preimages import UndisclosedError
 from offchain.records import ORDER, STATE, wire
 
@@ -28,7 +29,7 @@ def admissible(order: dict[str, int], state: dict[str, int], policy: Policy, int
     """Whether an order is valid in an interval, within its contract and the highest bid."""
     return (
         order["valid_from"] <= interval <= order["valid_to"]
-        and order["essential_wh"] + order["flexible_wh"] <= state["demand_cap_wh"]
+        and demand(order) <= state["demand_cap_wh"]
         and order["supply_wh"] <= state["supply_cap_wh"]
         and order["bid_ticks"] <= policy.max_bid_ticks
     )
@@ -87,3 +88,18 @@ def overdrawn(claim: Claim) -> Iterator[Shown]:
                 before = owed(state_of(pre.record))
                 collateral = claim.facts.collateral.get(index, 0)
                 yield (pre, leaf), owed(after) > max(collateral, before)
+
+
+def uncovered(claim: Claim) -> Iterator[Shown]:
+    """An order counts that its owner's room does not cover, or one that it covers counts as none."""
+    header, policy = claim.header, claim.policy
+    for line in claim.lines:
+        with suppress(UndisclosedError):
+            order = claim.leaf(header.orders_root, line.index)
+            pre = claim.leaf(header.pre_state_root, line.index)
+            if len(order.record) != ORDER.itemsize or len(pre.record) != STATE.itemsize:
+                continue
+            asked = demand(order_of(order.record))
+            fits = worst_cost(policy, asked) <= room(claim, line.index, state_of(pre.record))
+            wrong = asked > 0 and silent(ints(line.row)) == fits
+            yield (line.evidence, order, pre, policy.packed()), wrong

@@ -22,7 +22,8 @@ NEEDS_CHAIN: Final = (
     "that forced orders were taken (forced-order), and orders with a receipt (omitted)",
     "that readings filed on the chain were settled (ignored-reading)",
     "that questions about data were answered (withheld)",
-    "that deposits covered what was owed (overdrawn), and that the escrow holds what it owes (escrow)",
+    "that orders counted where deposits covered them (uncovered), and nobody owes more than its deposit (overdrawn)",
+    "that the escrow holds what it owes (escrow)",
     "that the escrow pays the owners whom the contracts name",
     "the code of the contracts (code)",
     "that the head is the chain's: it was taken from --head",
@@ -74,6 +75,10 @@ def fsck(
     if verdict.uncharged:
         verdict.assumed.append(
             f"that no deposit covered more, where less than was due was charged: on {verdict.uncharged} lines"
+        )
+    if verdict.uncounted:
+        verdict.assumed.append(
+            f"that no deposit covered the orders that count as none, {verdict.uncounted} in all"
         )
     verdict.assumed.extend(NEEDS_CHAIN)
     if json_wanted:

@@ -38,6 +38,7 @@ WORDS: Final[dict[Rule, str]] = {
     Rule.MEMORY: "shortage is remembered by the rule",
     Rule.DEFICIT: "what is still owed is carried on",
     Rule.BALANCE: "everybody's balance moves by its payments",
+    Rule.UNCOVERED: "orders count if their owners can pay, and else do not",
     Rule.OVERDRAWN: "nobody owes more than its deposit",
     Rule.ROOT: "the hashes on the chain are those of the data",
     Rule.TOTALS: "the totals add up, and payments sum to zero",

@@ -10,17 +10,20 @@ import pytest
 
 from offchain.audit.findings import Fault, Rule
 from offchain.audit.published import CollateralChange, ForcedOrder, PublishedMarket
+from offchain.audit.verdict import Verdict
 from offchain.clearing.certificate import Certificate
 from offchain.clearing.program import Clearer
 from offchain.commitment.hashing import packed_rows
 from offchain.market import Interval, MarketState, clear_interval
 from offchain.market.interval import commit
 from offchain.market.rules import Outcome, Table
+from offchain.metering.cover import worst_cost
 from offchain.metering.readings import signed_readings
 from offchain.orders.table import OrderTable
 from tests.audit.honest import (
     DEPOSIT_MICRO,
     METER_KEY,
+    POLICY,
     Honest,
     honest_market,
     posted,
@@ -374,32 +377,21 @@ def test_being_served_beyond_the_collateral_is_named(honest: Honest) -> None:
     assert owed > owed_by(honest.intervals[-2].state.market.state)
     for deposit, kept in ((owed, True), (owed - 1, False)):
         faults = honest.verdict(published=with_deposit(honest, deposit)).faults
-        assert (Rule.OVERDRAWN in {f.rule for f in faults}) is not kept
-        assert not kept or faults == []
+        # At the highest price the order would have cost more than it did.
+        beyond = {Rule.UNCOVERED} if kept else {Rule.UNCOVERED, Rule.OVERDRAWN}
+        assert {f.rule for f in faults} & {*beyond, Rule.OVERDRAWN} == beyond
+        assert not kept or len(faults) == 1
 
 
 def test_nobody_is_charged_beyond_the_collateral_and_the_reserve_does_without(
     honest: Honest,
 ) -> None:
-    """The consumer's deposit covers its energy and a part of what it owes besides."""
+    """The consumer's deposit covers a part of its fee, and no energy."""
     truth = honest.intervals[-1]
-    line = truth.allocation[CONSUMER]
-    fee = int(line["subscription"])
+    fee = int(truth.allocation["subscription"][CONSUMER])
     assert fee > 1
-    before = owed_by(truth.before.market.state)
-    spent = int(line["energy_cost"]) + int(line["shortfall"]) - int(line["pot_share"])
-    deposit = before + spent + fee - 1
-    covers = np.full(len(truth.allocation), DEPOSIT_MICRO)
-    covers[CONSUMER] = deposit
-    told = clear_interval(
-        truth.before,
-        truth.orders,
-        truth.header.seed,
-        salt_of(SHORT),
-        Clearer(truth.before.market.grid),
-        readings=truth.outcome.readings,
-        collateral=covers,
-    )
+    deposit = owed_by(truth.before.market.state) + fee - 1
+    told = covered_by(honest, deposit)
     charged = told.allocation[CONSUMER]
     assert (int(charged["subscription"]), int(charged["imbalance_debit"])) == (fee - 1, 0)
     published = replace(
@@ -407,30 +399,89 @@ def test_nobody_is_charged_beyond_the_collateral_and_the_reserve_does_without(
     )
     verdict = honest.verdict({**honest.bundles, SHORT: told.bundle}, published)
     assert verdict.faults == []
-    assert verdict.uncharged == 1
+    assert (verdict.uncharged, verdict.uncounted) == (1, 1)
     offline = replace(published, on_chain=False)
     blind = honest.verdict({**honest.bundles, SHORT: told.bundle}, offline)
-    assert (blind.faults, blind.uncharged) == ([], 1)
+    assert (blind.faults, blind.uncharged, blind.uncounted) == ([], 1, 1)
     undercharged = replace(published, collateral=honest.published.collateral)
     verdict = honest.verdict({**honest.bundles, SHORT: told.bundle}, undercharged)
     assert Rule.SUBSCRIPTION in {f.rule for f in verdict.faults}
 
 
-def test_who_takes_its_deposit_back_and_orders_no_more_makes_nobody_a_liar(honest: Honest) -> None:
-    """It owes something, announces all of its deposit and is served nothing: its debt stays as it was."""
+def covered_by(honest: Honest, deposit: int, orders: OrderTable | None = None) -> Interval:
+    """The last interval by the rules, where the consumer's deposit covers so much."""
     truth = honest.intervals[-1]
-    assert owed_by(truth.before.market.state) > 0
     covers = np.full(len(truth.allocation), DEPOSIT_MICRO)
-    covers[CONSUMER] = 0
-    told = clear_interval(
+    covers[CONSUMER] = deposit
+    return clear_interval(
         truth.before,
-        truth.orders[truth.orders["index"] != CONSUMER],
+        truth.orders if orders is None else orders,
         truth.header.seed,
         salt_of(SHORT),
         Clearer(truth.before.market.grid),
         readings=truth.outcome.readings,
         collateral=covers,
     )
+
+
+def needed_by(honest: Honest) -> int:
+    """The least deposit that covers the consumer's order."""
+    truth = honest.intervals[-1]
+    order = truth.orders[truth.orders["index"] == CONSUMER]
+    demand = int(order["essential_wh"][0]) + int(order["flexible_wh"][0])
+    return owed_by(truth.before.market.state) + worst_cost(POLICY, demand)
+
+
+def test_an_order_counts_from_the_deposit_on_that_covers_it(honest: Honest) -> None:
+    least = needed_by(honest)
+    for deposit, counts in ((least - 1, False), (least, True)):
+        told = covered_by(honest, deposit)
+        assert (int(told.allocation["essential_q_wh"][CONSUMER]) > 0) is counts
+        assert CONSUMER in told.orders["index"].tolist()
+        verdict = judged(honest, told, deposit)
+        assert verdict.faults == []
+        assert verdict.uncounted == (0 if counts else 1)
+
+
+@pytest.mark.parametrize("by", [-1, 0])
+def test_an_order_that_counts_without_cover_or_does_not_with_it_is_named(
+    honest: Honest, by: int
+) -> None:
+    least = needed_by(honest)
+    told = covered_by(honest, least + by)
+    (found,) = judged(honest, told, least - 1 - by).faults
+    assert found.rule is Rule.UNCOVERED
+    assert found.where == f"demand in Wh that counts of order in row {CONSUMER}"
+    counted, nothing = (found.found, found.expected)[:: 1 if by == 0 else -1]
+    assert int(counted) > int(nothing) == 0
+
+
+def test_a_line_that_says_nothing_of_what_is_offered_is_named(honest: Honest) -> None:
+    """Offering needs no cover, so that nobody has to know any deposit to see it."""
+    truth = honest.intervals[-1]
+    only_offers = (truth.orders["essential_wh"] == 0) & (truth.orders["flexible_wh"] == 0)
+    rest = covered_by(honest, DEPOSIT_MICRO, truth.orders[~only_offers])
+    lie = retold(honest, outcome=lambda _: rest.outcome)
+    offline = replace(honest.published, headers=(*honest.published.headers[:-1], posted(lie)))
+    bundles = {**honest.bundles, SHORT: lie.bundle}
+    verdict = honest.verdict(bundles, replace(offline, on_chain=False))
+    assert Rule.CARRIED in {f.rule for f in verdict.faults}
+    assert Rule.UNCOVERED not in {f.rule for f in honest.with_last(lie).faults}
+
+
+def judged(honest: Honest, told: Interval, deposit: int) -> Verdict:
+    """What the audit says of a last interval, where the consumer's deposit covers so much."""
+    published = replace(
+        with_deposit(honest, deposit), headers=(*honest.published.headers[:-1], posted(told))
+    )
+    return honest.verdict({**honest.bundles, SHORT: told.bundle}, published)
+
+
+def test_who_takes_its_deposit_back_and_orders_no_more_makes_nobody_a_liar(honest: Honest) -> None:
+    """It owes something, announces all of its deposit and is served nothing: its debt stays as it was."""
+    truth = honest.intervals[-1]
+    assert owed_by(truth.before.market.state) > 0
+    told = covered_by(honest, 0, truth.orders[truth.orders["index"] != CONSUMER])
     assert int(told.allocation["subscription"][CONSUMER]) == 0
     published = replace(
         with_deposit(honest, 0),

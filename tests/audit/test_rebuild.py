@@ -16,6 +16,7 @@ from offchain.audit.rebuild import (
     Payments,
     bus_prices,
     corrections,
+    covered,
     ints,
     next_fairness,
     payments,
@@ -27,12 +28,12 @@ from offchain.fairness.draw import draw
 from offchain.fairness.key import key_ticks
 from offchain.fairness.state import next_deficit, next_memory
 from offchain.grid.holarchy import Holarchy, Layer
-from offchain.metering.cover import charged, rooms
+from offchain.metering.cover import affordable, charged, rooms, worst_cost
 from offchain.metering.imbalance import correct, deviations, imbalance
 from offchain.metering.readings import readings_from_columns
 from offchain.policy import DEFAULT_POLICY, PRICE_CURVES, Policy
 from offchain.pricing import LayerIndex, price_ticks, tightness
-from offchain.records import ALLOCATION, STATE
+from offchain.records import ALLOCATION, ORDER, STATE
 from offchain.settlement import settle
 from offchain.units import MAX_ORDER_WH, PPB
 
@@ -76,10 +77,10 @@ def test_memory_and_deficit_move_as_the_market_moves_them(
 ) -> None:
     served = requested * served_ppb // PPB
     state = state_of(0, fstar, 1, memory, deficit)
-    found, high, low = next_fairness(DEFAULT_POLICY, state, column(requested), column(served))
+    found = next_fairness(DEFAULT_POLICY, state, column(requested), column(served))
     beta = DEFAULT_POLICY.beta_ppb
-    assert found.tolist() == [next_memory(memory, fstar, beta, requested, served)]
-    joined = int(high[0]) * 2**64 + int(low[0])
+    assert found["memory_ppb"].tolist() == [next_memory(memory, fstar, beta, requested, served)]
+    joined = int(found["deficit_hi"][0]) * 2**64 + int(found["deficit_lo"][0])
     assert joined == next_deficit(deficit, fstar, requested, served)
 
 
@@ -216,3 +217,23 @@ def test_without_a_chain_less_than_is_due_is_believed_and_never_more() -> None:
     assert found.subscription.tolist() == [0, 100, 99]
     assert found.imbalance_credit.tolist() == [199, 0, 0], "the reserve's is what was charged"
     assert found.uncharged == 1
+
+
+@given(st.data(), st.integers(1, 8), st.integers(-1, 1))
+def test_the_same_orders_are_covered(data: st.DataObject, n: int, by: int) -> None:
+    """Drawn at random, and at the edge where the room is all that the order costs at most."""
+    policy = DEFAULT_POLICY
+    orders, state = np.zeros(n, dtype=ORDER), np.zeros(n, dtype=STATE)
+    orders["index"] = np.arange(n)
+    energies = st.one_of(st.just(0), st.integers(0, 2**30 - 1))
+    for name in ("essential_wh", "flexible_wh"):
+        orders[name] = data.draw(st.lists(energies, min_size=n, max_size=n))
+    for name in ("credit", "debit", "peak"):
+        state[name] = data.draw(st.lists(st.integers(0, 2**40), min_size=n, max_size=n))
+    demand = ints(orders, "essential_wh") + ints(orders, "flexible_wh")
+    owed = ints(state, "peak") + ints(state, "debit") - ints(state, "credit")
+    anywhere = data.draw(st.lists(st.integers(0, 2**50), min_size=n, max_size=n))
+    for covers in (np.maximum(owed + worst_cost(policy, demand) + by, 0), np.array(anywhere)):
+        inputs = Inputs(None, None, covers, ())
+        fits = affordable(policy, orders, rooms(state, covers))
+        assert covered(policy, state, inputs, orders).tolist() == (demand * fits).tolist()

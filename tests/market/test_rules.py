@@ -15,6 +15,7 @@ from offchain.fairness.key import key_ticks
 from offchain.fairness.state import join, next_deficit, next_memory
 from offchain.keccak import keccak
 from offchain.market import Market, Outcome, apply_rules
+from offchain.metering.cover import worst_cost
 from offchain.pricing import layer_tightness
 from offchain.units import PPB
 from tests.market.small import N, orders, ring, start, with_policy
@@ -177,6 +178,31 @@ def test_an_interval_without_orders_moves_nothing() -> None:
     outcome = apply_rules(market, orders(1)[:0], SEED, Clearer(market.grid))
     assert not outcome.payments.credit.any()
     assert np.array_equal(outcome.market.state["memory_ppb"], market.state["memory_ppb"])
+
+
+@pytest.mark.parametrize(("missing", "counts"), [(1, False), (0, True)])
+def test_an_order_that_its_owner_could_not_pay_for_counts_as_none(
+    missing: int, counts: bool
+) -> None:
+    market, table = start().state.market, orders(1)
+    demand = int(table["essential_wh"][1]) + int(table["flexible_wh"][1])
+    covers = np.full(N, 10**9)
+    covers[2] = worst_cost(market.policy, demand) - missing
+    outcome = apply_rules(market, table, SEED, Clearer(market.grid), collateral=covers)
+    none = apply_rules(market, table[[0, 2, 3, 4]], SEED, Clearer(market.grid))
+    everybody = apply_rules(market, table, SEED, Clearer(market.grid))
+    alike = everybody if counts else none
+    assert outcome.allocation.tobytes() == alike.allocation.tobytes()
+    assert outcome.market.state.tobytes() == alike.market.state.tobytes()
+    assert everybody.allocation.tobytes() != none.allocation.tobytes()
+
+
+def test_what_only_offers_counts_without_any_deposit() -> None:
+    market, table = start().state.market, orders(1)
+    covers = np.full(N, 10**9)
+    covers[[4, 5]] = 0
+    outcome = apply_rules(market, table, SEED, Clearer(market.grid), collateral=covers)
+    assert outcome.allocation["supply_q_wh"].tolist()[4:] == table["supply_wh"].tolist()[3:]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from offchain.audit.findings import Rule
 from offchain.clearing.certificate import Certificate
 from offchain.commitment.hashing import BUS_TAG, EMPTY_TAG, LEAF_TAG
 from offchain.commitment.trees import PlainTree
@@ -34,7 +35,7 @@ from offchain.records import (
     wire,
 )
 from oracle.forgery import with_fields, with_leaf, with_node
-from oracle.lies import changed, followed
+from oracle.lies import changed, followed, tell
 from tests.proofs.court import FILED, Stage
 
 
@@ -94,6 +95,7 @@ def breed(stage: Stage) -> Iterator[Mutant]:
     yield from _certificates(stage)
     yield from _pairs(stage)
     yield _deleted_reading(stage)
+    yield _uncounted_order(stage)
 
 
 def _sums(claim: Claim, preimage: bytes) -> tuple[int, ...]:
@@ -323,6 +325,16 @@ def _deleted_reading(stage: Stage) -> Mutant:
     )
     claim, own = stage.claim_of(told), truth.interval.certificate
     return Mutant("reading", "(whole)", "deleted, imbalance follows", claim, own, 0, moved)
+
+
+def _uncounted_order(stage: Stage) -> Mutant:
+    """An order that is covered counts as none, and all is cleared without it: consistent in itself."""
+    truth = stage.truth
+    told = tell(Rule.UNCOVERED, truth, stage.earlier)
+    served = truth.column("essential_x_wh") + truth.column("flexible_x_wh")
+    moved = int(abs(told.outcome.served_wh - served).sum())
+    claim, own = stage.claim_of(told), told.certificate
+    return Mutant("allocation", "(whole)", "counts as none, all follows", claim, own, moved, moved)
 
 
 def _repriced(outcome: Outcome, rows: tuple[int, ...]) -> Outcome:

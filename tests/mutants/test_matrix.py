@@ -50,6 +50,10 @@ def test_a_deleted_reading_that_was_filed_is_voided_though_all_else_agrees(matri
     assert matrix.count["reading", "(whole)", VOIDED, "reading-ignored"] >= 1
 
 
+def test_an_order_said_not_to_be_covered_is_voided_though_all_else_agrees(matrix: Matrix) -> None:
+    assert matrix.count["allocation", "(whole)", VOIDED, "uncovered"] == 1
+
+
 @pytest.mark.slow
 def test_the_chain_does_what_the_matrix_says(stage: Stage, matrix: Matrix) -> None:
     assert [told for pair in matrix.examples() if (told := confirm(stage, *pair))] == []

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from offchain.audit.findings import Rule
+from offchain.commitment.bundle import read_bundle, read_genesis
 from oracle import cli
 from oracle.audit_run import run_audit
 from oracle.bundles import BundleDirectory
 from oracle.offline import offline_market
 from tests.audit.honest import Honest, honest_market, with_header
+from tests.vectors.make_intervals import LAST, published, stored
 
 INTERVALS = 5
 
@@ -58,6 +60,7 @@ def test_a_whole_archive_passes_and_says_what_only_a_chain_can_show(
         "ignored-reading",
         "omitted",
         "withheld",
+        "uncovered",
         "overdrawn",
         "code",
         "escrow",
@@ -65,6 +68,21 @@ def test_a_whole_archive_passes_and_says_what_only_a_chain_can_show(
     assert unseen == needed
     assumed = " ".join(told["assumed"])  # type: ignore[arg-type]
     assert all(f"{rule}" in assumed for rule in unseen)
+
+
+def test_it_says_how_many_orders_it_had_to_believe_were_not_covered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = stored()
+    _, bundles = published(tables, tables["cases"]["label"].index("covered: all orders but one"))
+    directory = BundleDirectory.create(tmp_path / "bundles")
+    for interval, data in bundles.items():
+        directory.write(interval, data)
+    last, domain = read_bundle(bundles[LAST]), read_genesis(bundles[0]).domain
+    head = last.header.hash(domain.hash(), last.previous_hash)
+    code, told, _ = fsck(directory, head, capsys)
+    believed = "that no deposit covered the orders that count as none, 1 in all"
+    assert (code, believed in told["assumed"]) == (0, True)  # type: ignore[operator]
 
 
 def test_an_earlier_head_covers_what_was_before_it(

@@ -36,6 +36,7 @@ from offchain.keccak import keccak
 from offchain.market import Genesis, Interval, MarketState, clear_interval, genesis, register
 from offchain.market.interval import commit
 from offchain.market.rules import Outcome
+from offchain.metering.cover import worst_cost
 from offchain.orders.signing import address, domain_separator, signed
 from offchain.orders.table import OrderTable
 from offchain.policy import DEFAULT_POLICY, Policy
@@ -364,26 +365,23 @@ def _chain(honest: Told, truth: Interval) -> Iterator[Told]:
     filed["valid_to"] = LAST - 1
     spent = packed_rows(sign(truth.before, filed)).tobytes()
     yield replace(counted, label="forced: not valid, so passed over", forced=spent)
-    yield replace(counted, label="forced: not covered, and ignored", forced=later, deposit=0)
+    yield replace(counted, label="forced: not covered, yet not taken", forced=later, deposit=0)
     yield from _covered(honest, truth)
 
 
 def _covered(honest: Told, truth: Interval) -> Iterator[Told]:
-    """A deposit that covers all but a half of somebody's fee, or of what it owes for its imbalance."""
-    state, line = truth.before.market.state, truth.allocation
-    owed, due = (np.zeros(len(state), dtype=np.int64) for _ in range(2))
-    for table, into, names in (
-        (state, owed, {"peak": 1, "debit": 1, "credit": -1}),
-        (line, owed, {"energy_cost": 1, "shortfall": 1, "supply_pay": -1, "pot_share": -1}),
-        (line, due, {"imbalance_debit": 1}),
-    ):
-        for name, sign_ in names.items():
-            np.add(into, sign_ * table[name].astype(np.int64), out=into)
+    """A deposit that covers all orders but one, or none of somebody's and a half of what else it owes."""
+    state = truth.before.market.state
+    peak, debit, credit = (state[name].astype(np.int64) for name in ("peak", "debit", "credit"))
+    owed, due = peak + debit - credit, truth.allocation["imbalance_debit"].astype(np.int64)
     owed[RESERVE] = 0
     indebted = int(np.argmax(owed * (due > 0)))
+    asked = truth.orders["essential_wh"].astype(np.int64) + truth.orders["flexible_wh"]
+    needed = owed[truth.orders["index"]] + worst_cost(POLICY, asked)
     for label, deposit in (
-        ("the fee", int(owed.max()) + FEE_MICRO // 2),
-        ("the imbalance", int(owed[indebted]) + FEE_MICRO + int(due[indebted]) // 2),
+        ("all orders but one", int(needed.max()) - 1),
+        ("the fee in part", int(owed.max()) + FEE_MICRO // 2),
+        ("the imbalance in part", int(owed[indebted]) + FEE_MICRO + int(due[indebted]) // 2),
     ):
         told = clear_interval(
             truth.before,
@@ -394,9 +392,9 @@ def _covered(honest: Told, truth: Interval) -> Iterator[Told]:
             readings=truth.outcome.readings,
             collateral=np.full(len(state), deposit),
         )
-        yield replace(Told.of(f"covered: {label} in part", told), deposit=deposit)
-        yield replace(honest, label=f"covered: {label} in part, and all charged", deposit=deposit)
-        yield Told.of(f"covered: {label} in part, though the deposit covers all", told)
+        yield replace(Told.of(f"covered: {label}", told), deposit=deposit)
+        yield replace(honest, label=f"covered: {label}, and all charged", deposit=deposit)
+        yield Told.of(f"covered: {label}, though the deposit covers all", told)
 
 
 def _unreadable(honest: Told) -> Iterator[Told]:

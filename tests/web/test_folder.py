@@ -43,7 +43,15 @@ def check(folder: Path, *arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "label", ["honest", "injected: payment", "injected: bus-vector", "header: another state_root"]
+    "label",
+    [
+        "honest",
+        "injected: payment",
+        "injected: bus-vector",
+        "header: another state_root",
+        "covered: all orders but one",
+        "covered: the fee in part",
+    ],
 )
 def test_both_say_the_same_of_a_folder(tmp_path: Path, label: str) -> None:
     directory, head = written(tmp_path / "bundles", label)
@@ -57,6 +65,8 @@ def test_both_say_the_same_of_a_folder(tmp_path: Path, label: str) -> None:
     checks = verdict.checks - verdict.compared[Rule.WITHHELD]  # which is the chain's
     assert (theirs["intervals"], theirs["checks"]) == (verdict.intervals, checks)
     assert theirs["head"] == f"0x{head.hex()}"
+    assert (theirs["uncounted"], theirs["uncharged"]) == (verdict.uncounted, verdict.uncharged)
+    assert (verdict.uncounted > 0) is label.startswith("covered")
 
 
 def test_another_head_a_missing_bundle_or_no_folder_cannot_be_told(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import {IFaultProofs} from "../interfaces/IFaultProofs.sol";
 import {Committed} from "../libraries/Committed.sol";
 import {FairPlay} from "../libraries/FairPlay.sol";
 import {Headers} from "../libraries/Headers.sol";
+import {Orders} from "../libraries/Orders.sol";
 import {Policies} from "../libraries/Policies.sol";
 import {Records} from "../libraries/Records.sol";
 import {Response} from "../libraries/Response.sol";
@@ -50,11 +51,9 @@ abstract contract AllocationFaults is Court, IFaultProofs {
         Committed.leaf(header.payload.ordersRoot(), _treeDepth, Records.KIND_ORDER, a.index, order);
         Records.Order memory o;
         if (order.record.length != 0) o = Records.order(order.record);
-        _convict(
-            header,
-            a.essential.q != o.essentialWh || a.flexible.q != o.flexibleWh || a.supply.q != o.supplyWh
-                || a.supply.pa != o.bidTicks
-        );
+        // An order that asks for energy may count as none; whether it may is judged by `uncovered`.
+        bool mayBeSilent = Orders.demand(o) != 0 && Orders.isSilent(a);
+        _convict(header, !mayBeSilent && !Orders.isCarried(a, o));
     }
 
     /// @inheritdoc IFaultProofs

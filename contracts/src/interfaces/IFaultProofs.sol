@@ -34,7 +34,8 @@ interface IFaultProofs is ICourt {
     /// @param allocation The leaf, its bus and its path.
     function misplaced(HeaderEvidence calldata header, AllocationEvidence calldata allocation) external;
 
-    /// @notice A leaf's quantities or bid are not those of the participant's order, or not zero without one.
+    /// @notice A leaf's quantities or bid are not those of the participant's order, or not zero without one. All zero
+    /// they may be where an order asks for energy: ICoverFaults, `uncovered`.
     /// @param header The header.
     /// @param allocation The leaf, its bus and its path.
     /// @param order The order leaf of the same participant, empty if there is none.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Orders} from "./Orders.sol";
 import {Records} from "./Records.sol";
 
 /// @title What a participant may owe
@@ -18,7 +19,7 @@ library Cover {
     /// @param o The order.
     /// @param pHi The highest price in ticks.
     function affords(uint256 room_, Records.Order memory o, uint256 pHi) internal pure returns (bool) {
-        return pHi * (o.essentialWh + o.flexibleWh) <= 1000 * room_;
+        return pHi * Orders.demand(o) <= 1000 * room_;
     }
 
     /// @notice What of the room, and of what the interval itself brings, is left once the energy is paid.

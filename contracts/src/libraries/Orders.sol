@@ -38,8 +38,28 @@ library Orders {
         pure
         returns (bool)
     {
-        return interval >= o.validFrom && interval <= o.validTo && o.essentialWh + o.flexibleWh <= s.demandCapWh
+        return interval >= o.validFrom && interval <= o.validTo && demand(o) <= s.demandCapWh
             && o.supplyWh <= s.supplyCapWh && o.bidTicks <= p.maxBid;
+    }
+
+    /// @notice Whether a line carries an order: its three quantities and its bid.
+    /// @param a The line.
+    /// @param o The order; all zero for none.
+    function isCarried(Records.Allocation memory a, Records.Order memory o) internal pure returns (bool) {
+        return a.essential.q == o.essentialWh && a.flexible.q == o.flexibleWh && a.supply.q == o.supplyWh
+            && a.supply.pa == o.bidTicks;
+    }
+
+    /// @notice Whether a line carries nothing, as one without an order does.
+    /// @param a The line.
+    function isSilent(Records.Allocation memory a) internal pure returns (bool) {
+        return (a.essential.q | a.flexible.q | a.supply.q | a.supply.pa) == 0;
+    }
+
+    /// @notice What an order asks for, in Wh.
+    /// @param o The order.
+    function demand(Records.Order memory o) internal pure returns (uint256) {
+        return o.essentialWh + o.flexibleWh;
     }
 
     /// @notice Who signed an order.

@@ -237,6 +237,8 @@ contract Handler is Market {
         _accuse(abi.encodeCall(IFaultProofs.placement, (h, a, uint32(j), contractEvidence(j))));
         _accuse(abi.encodeCall(IFaultProofs.key, (h, a, stateEvidence(v.pre, i), packedPolicy())));
         _accuse(abi.encodeCall(ICoverFaults.overdrawn, (h, stateEvidence(v.pre, i), post_)));
+        LeafEvidence memory order_ = orderEvidence(v, i);
+        _accuse(abi.encodeCall(ICoverFaults.uncovered, (h, a, order_, stateEvidence(v.pre, i), packedPolicy())));
         _accuse(abi.encodeCall(IMeterFaults.subscription, (h, a, stateEvidence(v.pre, i))));
         _accuse(abi.encodeCall(IFaultProofs.orderSignature, (h, orderEvidence(v, i))));
         bytes memory transition_ = abi.encodeCall(IFaultProofs.transition, (h, a, statesEvidence(v, i), packedPolicy()));

@@ -56,9 +56,8 @@ class Certificate:
         """
         buses = n_bus * _BUS_BYTES.size
         if len(data) < buses or (len(data) - buses) % _LINE_BYTES.size:
-            raise InputError(
-                f"certificate: {len(data)} bytes; give 16 per bus ({n_bus}), 10 per priced line"
-            )
+            need = f"give 16 per bus ({n_bus}), 10 per priced line"
+            raise InputError(f"certificate: {len(data)} bytes; {need}")
         pairs = list(_BUS_BYTES.iter_unpack(data[:buses]))
         return Certificate(
             theta=tuple(theta for theta, _ in pairs),
@@ -110,9 +109,7 @@ def check_network(grid: Grid, certificate: Certificate) -> NetworkCheck:
     _check_order(certificate.mu, grid.n_line, violations)
 
     theta, pi, shift = certificate.theta, certificate.pi, int(grid.shift)
-    net_flow = [0] * n_bus
-    residual = [0] * n_bus
-    flows = []
+    net_flow, residual, flows = [0] * n_bus, [0] * n_bus, list[int]()
     for start, end, b in lines:
         flow = (b * (theta[start] - theta[end])) >> shift
         flows.append(flow)
@@ -191,6 +188,5 @@ def _check_order(pairs: Sequence[tuple[int, int]], n_line: int, violations: list
     previous = -1
     for line, _ in pairs:
         if line <= previous or line >= n_line:
-            order = f"lines ascend, below {n_line}"
-            violations.append(f"line price: line {line} after {previous}; {order}")
+            violations.append(f"line price: line {line} after {previous}; ascend, below {n_line}")
         previous = line

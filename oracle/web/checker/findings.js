@@ -11,6 +11,8 @@ export class Findings {
   checks = 0;
   /** How many lines were charged less than was due; without a chain nobody knows why. */
   uncharged = 0;
+  /** How many orders counted as none; without a chain nobody knows why. */
+  uncounted = 0;
   faults = new Map();
 
   constructor(interval) {

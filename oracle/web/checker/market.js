@@ -135,13 +135,21 @@ function openAt(facts, read, number) {
 
 /** The verdict over everything that `checkMarket` yields: faults in order, and what could not be judged. */
 export function verdictOf(results) {
-  const verdict = { intervals: 0, checks: 0, faults: [], unjudged: new Map(), uncharged: 0 };
+  const verdict = {
+    intervals: 0,
+    checks: 0,
+    faults: [],
+    unjudged: new Map(),
+    uncharged: 0,
+    uncounted: 0,
+  };
   for (const { number, findings, unjudged } of results) {
     if (unjudged) verdict.unjudged.set(number, unjudged);
     if (!findings) continue;
     if (number > 0n) verdict.intervals += 1;
     verdict.checks += findings.checks;
     verdict.uncharged += findings.uncharged;
+    verdict.uncounted += findings.uncounted;
     verdict.faults.push(...findings.faults.values());
   }
   return verdict;

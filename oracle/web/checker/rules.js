@@ -7,7 +7,7 @@ import { EMPTY, plainRoot, recordSalt } from './hashing.js';
 import { busVectorHash } from './header.js';
 import { checkNetwork, readCertificate } from './network.js';
 import { max, sum } from './numbers.js';
-import { corrections, owedBy, payments } from './payments.js';
+import { corrections, owedBy, payments, roomOf, worstCost } from './payments.js';
 import { busPrices } from './prices.js';
 import { decode, KIND, ORDER, SIDES, SUMS } from './records.js';
 import { bracket } from './response.js';
@@ -16,6 +16,10 @@ import { orderDigest, readingDigest } from './signing.js';
 const LINE = 'allocation of participant';
 const STATE = 'state of participant';
 const NO_ORDER = { essential_wh: 0n, flexible_wh: 0n, supply_wh: 0n, bid_ticks: 0n };
+
+const demandOf = (order) => order.essential_wh + order.flexible_wh;
+const isSilent = (line) =>
+  line.supply_pa_ticks === 0n && SIDES.every((side) => line[`${side}_q_wh`] === 0n);
 
 const fields = (rule, names) => names.split(' ').map((name) => [name, rule]);
 
@@ -56,7 +60,12 @@ export class IntervalRules {
     this.members = market.layouts.get(this.header.grid_version);
     this.n = state.length;
     const orders = new Map(bundle.orders.map((row) => [Number(row.index), row]));
-    this.asked = state.map((_, who) => orders.get(who) ?? NO_ORDER);
+    this.ordered = state.map((_, who) => orders.get(who) ?? NO_ORDER);
+    /** Whose order counts: not one that asks for energy and of which the line says nothing. */
+    this.counts = this.ordered.map(
+      (order, who) => demandOf(order) === 0n || !isSilent(bundle.allocation[who]),
+    );
+    this.asked = this.ordered.map((order, who) => (this.counts[who] ? order : NO_ORDER));
   }
 
   /** Checks everything, in the order of docs/checker.md; `lines` and `states` are then what the rules give. */
@@ -79,6 +88,7 @@ export class IntervalRules {
       this.inputs?.collateral ?? null,
       bundle.allocation,
     );
+    findings.uncounted = this.counts.filter((counts) => !counts).length;
     findings.uncharged = this.corrected.waived.filter((micro) => micro > 0n).length;
     this.lines = this.#lines();
     this.#compare(LINE_RULES, LINE, this.lines, bundle.allocation);
@@ -112,7 +122,7 @@ export class IntervalRules {
     const contract = (i) => this.state[Number(orders[i].index)];
     terms('valid_from', `at most ${interval}`, of('valid_from'), (v) => v <= interval);
     terms('valid_to', `at least ${interval}`, of('valid_to'), (v) => v >= interval);
-    const demand = orders.map((row) => row.essential_wh + row.flexible_wh);
+    const demand = orders.map(demandOf);
     terms('demand in Wh', 'within its contract', demand, (v, i) => v <= contract(i).demand_cap_wh);
     const supply = of('supply_wh');
     terms('supply_wh', 'within its contract', supply, (v, i) => v <= contract(i).supply_cap_wh);
@@ -138,7 +148,7 @@ export class IntervalRules {
       const who = Number(order.index);
       this.findings.checks += 1;
       if (who >= this.n || !this.#admissible(order, this.state[who])) continue;
-      const seq = this.asked[who] === NO_ORDER ? -1n : this.asked[who].seq;
+      const seq = this.ordered[who] === NO_ORDER ? -1n : this.ordered[who].seq;
       if (seq < order.seq) {
         const where = `the number of the order of participant ${who}`;
         const found = seq < 0n ? 'none' : seq;
@@ -151,7 +161,7 @@ export class IntervalRules {
     return (
       order.valid_from <= this.header.interval &&
       this.header.interval <= order.valid_to &&
-      order.essential_wh + order.flexible_wh <= state.demand_cap_wh &&
+      demandOf(order) <= state.demand_cap_wh &&
       order.supply_wh <= state.supply_cap_wh &&
       order.bid_ticks <= this.policy.max_bid_ticks
     );
@@ -261,13 +271,25 @@ export class IntervalRules {
     });
   }
 
+  /** What an order counts for if the collateral covers it, or nothing; and nobody owes more for the interval. */
   #collateral() {
-    const owed = this.bundle.state.map(owedBy);
-    const covered = (micro, who) =>
-      micro <= max(this.inputs.collateral.get(who) ?? 0n, owedBy(this.state[who]));
+    const { orders, state } = this.bundle;
+    const of = (who) => this.inputs.collateral.get(who) ?? 0n;
+    const what = 'demand in Wh that counts';
+    const covered = orders.map((order) => {
+      const who = Number(order.index);
+      const fits = worstCost(this.policy, order) <= roomOf(this.state[who], of(who));
+      return fits ? demandOf(order) : 0n;
+    });
+    const counted = orders.map((order) => ({
+      [what]: this.counts[Number(order.index)] ? demandOf(order) : 0n,
+    }));
+    this.findings.column('uncovered', 'order in row', what, covered, counted);
+    const most = this.state.map((row, who) => max(of(who), owedBy(row)));
     const name = 'peak + debit - credit';
     const bound = 'at most the collateral, or as before';
-    this.findings.holds('overdrawn', STATE, name, bound, owed, covered);
+    const holds = (micro, who) => micro <= most[who];
+    this.findings.holds('overdrawn', STATE, name, bound, state.map(owedBy), holds);
   }
 
   #plainRoots() {

@@ -4,6 +4,7 @@ import { same } from '../checker/bytes.js';
 import { draw } from '../checker/draw.js';
 import { deficitOf, keyTerms } from '../checker/fairness.js';
 import { PPB } from '../checker/numbers.js';
+import { worstCost } from '../checker/payments.js';
 import { RESERVE, SIDES } from '../checker/records.js';
 import { bracket } from '../checker/response.js';
 import { orderDigest } from '../checker/signing.js';
@@ -44,13 +45,14 @@ function row(name, found, expected, show, why) {
 }
 
 function orderRows({ rules, who }) {
-  const order = rules.asked[who];
+  const order = rules.ordered[who];
   if (!order.packed) {
     return [{ name: 'Order', value: 'none', ok: null, why: 'Nothing was asked or offered.' }];
   }
   const { owner } = rules.market.contracts[who];
   const signer = rules.market.signers.of(order, orderDigest);
   return [
+    ...(rules.counts[who] ? [] : [uncountedRow(rules, order)]),
     {
       name: 'Signature',
       value: signer && same(signer, owner) ? 'by the owner of the contract' : 'not by the owner',
@@ -58,6 +60,15 @@ function orderRows({ rules, who }) {
       why: 'What was asked is what the holder of the contract signed, to the watt-hour.',
     },
   ];
+}
+
+/** Said where an order counts as none: what a deposit covers stands on the chain, which the page does not ask. */
+function uncountedRow({ policy }, order) {
+  const worst = money(worstCost(policy, order));
+  const why =
+    `All that it asks would cost ${worst} at the highest price. ` +
+    'It counts as none if the deposit did not cover that; whether it did, only the chain can tell.';
+  return { name: 'Order', value: 'counts as none', ok: null, why };
 }
 
 function energyRows({ rules, who, line, bus }) {

@@ -123,7 +123,7 @@ function show() {
   list(at('faults'), items);
   list(at('unseen'), [
     'Whether orders and seeds were fixed on the chain before the interval was cleared.',
-    'Whether orders that were filed on the chain were taken up, and whether deposits cover what is owed.',
+    'Whether orders that were filed on the chain were taken up, and whether deposits cover what is ordered and owed.',
     'Whether this is the history that the chain has: paste the hash of its last header above.',
     ...(others.length
       ? [

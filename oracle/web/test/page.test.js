@@ -65,6 +65,18 @@ test('the page says where less was charged than was due, and that only the chain
   assert.ok(words.some((why) => /only the chain can tell/.test(why)));
 });
 
+test('the page says where an order counts as none, and that only the chain tells why', () => {
+  const result = last('covered: all orders but one');
+  const silent = result.rules.counts.flatMap((counts, who) => (counts ? [] : [who]));
+  assert.equal(silent.length, result.findings.uncounted);
+  assert.equal(silent.length, 1);
+  const groups = explain(result, silent[0]);
+  assert.ok(lineHolds(groups));
+  const [order] = groups[0].rows;
+  assert.equal(order.value, 'counts as none');
+  assert.match(order.why, /only the chain can tell/);
+});
+
 test('a line outside its bracket is wrong, and the page tells what the rules give', () => {
   const label = 'injected: bracket';
   const at = BigInt(number(label));

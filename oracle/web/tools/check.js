@@ -74,7 +74,7 @@ function hexOf(text) {
   return (text.startsWith('0x') ? text : `0x${text}`).toLowerCase();
 }
 
-function say({ intervals, checks, faults, unjudged, uncharged }, ends, trusted) {
+function say({ intervals, checks, faults, unjudged, uncharged, uncounted }, ends, trusted) {
   const lines = [
     ...faults.map((f) => ({ interval: String(f.interval), ...pick(f) })),
     ...[...unjudged].map(([interval, reason]) => ({
@@ -84,7 +84,7 @@ function say({ intervals, checks, faults, unjudged, uncharged }, ends, trusted) 
   ];
   if (process.argv.includes('--json')) {
     process.stdout.write(
-      `${JSON.stringify({ intervals, checks, head: ends, uncharged, findings: lines })}\n`,
+      `${JSON.stringify({ intervals, checks, head: ends, uncharged, uncounted, findings: lines })}\n`,
     );
     return;
   }
@@ -95,6 +95,11 @@ function say({ intervals, checks, faults, unjudged, uncharged }, ends, trusted) 
   if (uncharged) {
     process.stdout.write(
       `On ${uncharged} lines less than was due was charged; whether a deposit covered more, only the chain can tell.\n`,
+    );
+  }
+  if (uncounted) {
+    process.stdout.write(
+      `Orders that counted as none: ${uncounted}; whether a deposit covered them, only the chain can tell.\n`,
     );
   }
   process.stdout.write(
