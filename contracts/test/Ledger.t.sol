@@ -365,10 +365,10 @@ contract LedgerTest is Market {
         bytes32 hash = ledger.hashHeader(h);
         vm.prank(OPERATOR);
         ledger.postSigned(_sent(d), list);
-        vm.warp(block.timestamp + 5);
+        vm.warp(START + 50);
         vm.prank(address(faults));
         ledger.voidFrom(h, false);
-        assertEq(ledger.restartedAt(), block.timestamp);
+        assertEq(ledger.restartedAt(), START + 50);
         bytes memory sent = _sent(d);
         vm.expectPartialRevert(IClearingLedger.Ledger_NotSigner.selector);
         vm.prank(OPERATOR);
@@ -378,7 +378,7 @@ contract LedgerTest is Market {
         ledger.postInstead(sent, anew, address(0));
         assertEq(ledger.head(), 1);
         // and once more
-        vm.warp(block.timestamp + 5);
+        vm.warp(START + 60);
         vm.prank(address(faults));
         ledger.voidFrom(h, false);
         vm.expectPartialRevert(IClearingLedger.Ledger_NotSigner.selector);
