@@ -17,6 +17,7 @@ from web3.utils.address import get_create_address
 from deploy.chain import Chain, ChainError
 from deploy.grids import register_grid
 from offchain.errors import ClearwattError
+from offchain.policy import Policy
 from offchain.randomness.drand import Network, evm_key
 
 MAX_RING: Final = 1_280
@@ -139,7 +140,7 @@ class MarketSettings:
     """What a market's contracts are deployed with.
 
     Attributes:
-        policy_hash: Hash of the packed policy.
+        policy: The packed policy.
         contracts_root: Root of the contracts tree at genesis.
         shares_root: Root of the shares tree.
         state_root: Root of the state tree before interval 1.
@@ -174,7 +175,7 @@ class MarketSettings:
         outflow_stake_micro: Deposits from which on an account is not bounded so.
     """
 
-    policy_hash: bytes
+    policy: bytes
     contracts_root: bytes
     shares_root: bytes
     state_root: bytes
@@ -339,7 +340,7 @@ class _Site:
             at["bond"],
             at["faults"],
             at["terms"],
-            s.policy_hash,
+            Policy.unpack(s.policy).hash(),
             s.contracts_root,
             s.shares_root,
             s.state_root,
@@ -357,7 +358,7 @@ class _Site:
         quarter = max(LEAST_ANSWER_S, s.window_seconds // 4)
         patience = quarter if s.answer_seconds is None else s.answer_seconds
         return {
-            "ledger": (ledger,),
+            "ledger": (ledger, s.policy),
             "bond": (bond, list(s.signers) or [payer]),
             "beacon": self._beacon_arguments(),
             "faults": tuple(at[name] for name in peers),
