@@ -84,11 +84,13 @@ class MarketContracts:
         domain: Chain, ledger and market id.
         at: By name; with the token that the escrow holds, whose code is its issuer's affair, as `TestToken`.
         code: Their code beside the published one; equal, or this would not have been made.
+        meter_lag: How many intervals later the ledger reckons that readings are settled; in its code alone.
     """
 
     domain: Domain
     at: Mapping[str, Contract]
     code: tuple[Code, ...]
+    meter_lag: int
 
     @property
     def beacon(self) -> Contract:
@@ -122,7 +124,7 @@ class MarketContracts:
             for name, code in found.code.items()
         }
         at["TestToken"] = chain.web3.eth.contract(address=token, abi=artifact("TestToken").abi)
-        return cls(found.domain(), at, tuple(found.code.values()))
+        return cls(found.domain(), at, tuple(found.code.values()), found.meter_lag())
 
 
 class _Finder:
@@ -155,6 +157,10 @@ class _Finder:
     def address(self, name: str, immutable: str) -> ChecksumAddress:
         """An address in a contract's code."""
         return Web3.to_checksum_address(self._values[name][immutable][_ADDRESS_AT:])
+
+    def meter_lag(self) -> int:
+        """What the ledger keeps room for, in its code."""
+        return int.from_bytes(self._values["ClearingLedger"]["_meterLag"], "big")
 
     def domain(self) -> Domain:
         """What the market's hashes are bound to, which must be what the ledger uses."""

@@ -122,6 +122,7 @@ def read_market(chain: Chain, ledger_address: str) -> PublishedMarket:
         amendments=amendments,
         policies=policies,
         filed=tuple(filed_readings(chain, contracts.at["FiledReadings"], block)),
+        meter_lag=contracts.meter_lag,
     )
 
 

@@ -223,6 +223,45 @@ contract ReadingsTest is Market {
         proofs.readingIgnored(h, filed, reading, pre, another);
     }
 
+    /* ------------------------------------------------ SETTLED AGAINST ---------------------------------------- */
+
+    /// @dev After a pause, header 3 is posted on finals; it credits A one micro for energy that A did not leave. The
+    /// operator then goes on as fast as the ledger lets it, to have header 1 forgotten before anybody proves it.
+    function test_imbalance_isProvableHoweverFastTheOperatorGoesOn() public {
+        Interval memory v = example();
+        HeaderEvidence memory past = postInterval(v).header;
+        Interval memory w = _next(v);
+        postInterval(w);
+        passWindow();
+        w = _next(w);
+        w.allocations[A].imbalanceCredit = 1;
+        w.allocations[RESERVE].imbalanceDebit = 1;
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            w.post[i] = transition(w.pre[i], w.allocations[i]);
+        }
+        complete(w);
+        Interval memory lie = w;
+        HeaderEvidence memory h = postInterval(lie).header;
+        while (ledger.head() < 5) {
+            w = _next(w);
+            postInterval(w);
+        }
+        for (uint32 t = 6; t < 8; ++t) {
+            fixOrders(t, ordersRoot(w));
+        }
+        bytes32[] memory p = preimages();
+        vm.warp(ledger.postedAt(3) + WINDOW - 1);
+        vm.expectRevert(IClearingLedger.Ledger_RingFull.selector);
+        beacon.reveal(6, p);
+        AllocationEvidence memory line = allocationEvidence(lie, A);
+        AllocationEvidence memory earlier = allocationEvidence(v, A);
+        LeafEvidence memory pre = stateEvidence(lie.pre, A);
+        LeafEvidence memory reading = readingEvidence(lie, A);
+        IMeterFaults(address(faults)).imbalance(h, line, past, earlier, pre, reading, packedPolicy());
+        assertEq(ledger.head(), 2);
+        assertEq(bond.bonded(), BOND - PENALTY);
+    }
+
     /* ------------------------------------------------ THE RACE ----------------------------------------------- */
 
     function test_readingIgnored_filedOnceTheHeaderBeforeStandsIsTooLate() public {

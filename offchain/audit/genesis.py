@@ -68,6 +68,8 @@ def audit_genesis(
         where = f"the code of the {code.contract} at {code.address}"
         findings.equal(Rule.CODE, where, code.expected, code.found)
     findings.equal(Rule.POLICY, "the ledger's policy hash", policy.hash(), market.policy_hash)
+    if market.meter_lag is not None:
+        findings.equal(Rule.POLICY, "the ledger's meter lag", policy.meter_lag, market.meter_lag)
     for version, registered in market.grid_hashes.items():
         where = f"the registered hash of grid {version}"
         findings.equal(Rule.GRID, where, unpacked[version].hash(), registered)

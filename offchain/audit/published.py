@@ -198,6 +198,8 @@ class PublishedMarket:
         answers: What was shown on the chain of headers.
         now: Time of the newest block.
         filed: Meter readings filed on the chain, in the order of filing.
+        meter_lag: How many intervals later the ledger reckons that readings are settled: so much longer it keeps the
+            headers that they are settled against. None where no ledger is known.
     """
 
     domain: Domain
@@ -226,3 +228,4 @@ class PublishedMarket:
     answers: tuple[Answer, ...] = ()
     now: int = 0
     filed: tuple[FiledReading, ...] = ()
+    meter_lag: int | None = None

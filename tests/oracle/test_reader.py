@@ -29,7 +29,7 @@ from offchain.orders.signing import domain_separator, signed
 from offchain.orders.table import Quantities, orders_from_columns
 from oracle.bundles import BundleDirectory
 from oracle.chain import Operator
-from oracle.demo import DemoRun
+from oracle.demo import POLICY, DemoRun
 from oracle.market_contracts import ForeignCodeError
 from oracle.reader import read_market
 from oracle.scenario import ScenarioConfig, draw_scenario
@@ -183,7 +183,7 @@ def test_contracts_of_another_market_are_not_taken_for_a_ledger_s(market: Open) 
     settings = [getattr(of, name)().call() for name in numbers]
     config = (*addresses, *hashes, bytes(32), bytes(32), 1, 13, *settings)
     code = artifact("ClearingLedger")
-    other, _ = chain.deploy("ClearingLedger", code.abi, code.bytecode, config)
+    other, _ = chain.deploy("ClearingLedger", code.abi, code.bytecode, config, POLICY.packed())
     with pytest.raises(
         InputError, match=r"names .* as its ledger, not .*; these contracts are not"
     ):
@@ -219,6 +219,23 @@ def test_a_value_that_no_function_shows_is_held_to_the_ledger_too(market: Open) 
     ledger = with_immutable(chain, "ClearingLedger", contracts.ledger, "faults", court.address)
     with pytest.raises(InputError, match=f"FaultProofs at {court.address} names .* as its"):
         read_market(chain, ledger.address)
+
+
+def test_a_ledger_that_forgets_too_early_what_readings_are_settled_against_is_found_out(
+    market: Open,
+) -> None:
+    """Its code is the published one, but no constructor put the lag of its policy into it."""
+    read, genesis = market.read(), market.run.out.read(0)
+    assert genesis is not None
+    assert read.meter_lag == POLICY.meter_lag == 2
+    findings, _ = audit_genesis(read, genesis)
+    assert not findings.faults
+    findings, _ = audit_genesis(replace(read, meter_lag=0), genesis)
+    fault = findings.faults.pop(Rule.POLICY)
+    assert (fault.where, fault.expected, fault.found) == ("the ledger's meter lag", "2", "0")
+    assert not findings.faults
+    findings, _ = audit_genesis(replace(read, meter_lag=None), genesis)
+    assert not findings.faults, "bundles alone know no ledger"
 
 
 def test_an_account_and_a_token_are_no_ledger(market: Open) -> None:
