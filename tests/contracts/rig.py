@@ -62,6 +62,7 @@ class Rig:
         links: what the one party of the beacon has still to reveal.
         seeds: by interval; a void leaves them standing.
         cosigner: the second signer of each header, if there is one.
+        policy_hash: of the policy that it opened with.
     """
 
     chain: Chain
@@ -74,6 +75,7 @@ class Rig:
     links: list[bytes]
     seeds: dict[int, bytes]
     cosigner: LocalAccount | None = None
+    policy_hash: bytes = Policy().hash()
 
     def gas(self, name: str, function: str, *arguments: object) -> Cost:
         """Cost of a transaction."""
@@ -122,7 +124,7 @@ class Rig:
         )
         payload, sent = header.packed(), header.sent(self.previous) + certificate
         named = (header.policy_hash, header.shares_root, header.contracts_root)
-        if named != (Policy().hash(), _SHARES_ROOT, _CONTRACTS_ROOT):
+        if named != (self.policy_hash, _SHARES_ROOT, _CONTRACTS_ROOT):
             payer = self.chain.payer
             used["header"] = self.gas("ledger", "postAmended", sent, b"", payer, *named)
         elif self.cosigner is not None:
@@ -178,7 +180,7 @@ class Rig:
             "pre_state_root": self.state_root,
             "contracts_root": _CONTRACTS_ROOT,
             "shares_root": _SHARES_ROOT,
-            "policy_hash": Policy().hash(),
+            "policy_hash": self.policy_hash,
             "grid_version": self.version,
             "requested": 123_456_789,
             "served": 112_345_678,
@@ -195,7 +197,12 @@ class Rig:
 
 
 def open_rig(
-    packed_grid: bytes, *, eager: bool, window_s: int = WINDOW_S, cosigned: bool = False
+    packed_grid: bytes,
+    *,
+    eager: bool,
+    window_s: int = WINDOW_S,
+    cosigned: bool = False,
+    meter_lag: int = 0,
 ) -> Rig:
     """Deploy such a market.
 
@@ -204,7 +211,9 @@ def open_rig(
         eager: whether headers bring their certificate.
         window_s: how long they can be disputed.
         cosigned: whether each header needs a second signature.
+        meter_lag: of its policy.
     """
+    policy = Policy(meter_lag=meter_lag, meter_operator=bytes([meter_lag]) * 20)
     cosigner = development_key("cosigner", 0) if cosigned else None
     chain = embedded()
 
@@ -220,7 +229,7 @@ def open_rig(
     )  # fmt: skip
     first = chain.nonce()
     at = {name: get_create_address(chain.payer, Nonce(first + i)) for i, name in enumerate(names)}
-    roots = (Policy().hash(), _CONTRACTS_ROOT, _SHARES_ROOT, _GENESIS_ROOT, bytes(32))
+    roots = (policy.hash(), _CONTRACTS_ROOT, _SHARES_ROOT, _GENESIS_ROOT, bytes(32))
     times = (window_s, DAY_S, RING)
     config = (registry.address, at["beacon"], at["bond"], at["faults"], at["terms"], *roots, version)
     links = [keccak(b"secret")]
@@ -235,7 +244,7 @@ def open_rig(
         "ledger": create(
             "ClearingLedger",
             (*config, 1 << DEPTH, *times, 1 + cosigned, eager),
-            Policy().packed(),
+            policy.packed(),
         ),
         "bond": create("OracleBond", (*stake, MONEY // 4, least_terms_delay(window_s, DAY_S)), signers),
         "beacon": create("CommitReveal", at["ledger"], [links.pop()]),
@@ -255,7 +264,7 @@ def open_rig(
         "readings": create("FiledReadings", at["ledger"]),
     }
     genesis = bytes(contracts["ledger"].functions.genesisHash().call())
-    rig = Rig(chain, contracts, version, eager, 0, genesis, _GENESIS_ROOT, links, {}, cosigner)
+    rig = Rig(chain, contracts, version, eager, 0, genesis, _GENESIS_ROOT, links, {}, cosigner, policy.hash())
     rig.gas("token", "mint", chain.payer, 100 * MONEY)
     for spender in ("bond", "escrow"):
         rig.gas("token", "approve", at[spender], 2**256 - 1)

@@ -24,8 +24,8 @@ interface IClearingLedger is IOrderLog {
     /// @param participants How many registration numbers the trees have room for.
     /// @param windowSeconds How long a header can be disputed.
     /// @param deadlineSeconds How long after a header the next one may come before anyone may freeze the ledger.
-    /// @param ringSize Number of slots, 4 to 1,280; more than twice the window in intervals, and more than the window
-    /// and the meter lag together.
+    /// @param ringSize Number of slots, at least 4 and the meter lag, at most 1,280; more than twice the window in
+    /// intervals, and at least as many as the window, the meter lag and 4 together, or honest headers have to wait.
     /// @param signatures How many signers each header needs, the sender included.
     /// @param eager Whether each header brings its network certificate.
     struct Config {
@@ -92,7 +92,8 @@ interface IClearingLedger is IOrderLog {
     error Ledger_NotLate(uint256 deadline);
     /// @notice Thrown when a header is final and therefore cannot be voided.
     error Ledger_AlreadyFinal();
-    /// @notice Thrown when a header that can still be disputed would lose the header before it, or its inputs.
+    /// @notice Thrown when a header that can still be disputed would lose the header before it, the one whose readings
+    /// it settles, or its inputs.
     error Ledger_RingFull();
     /// @notice Thrown when a header can still be disputed.
     /// @param interval The interval named.
