@@ -211,11 +211,14 @@ contract ReceiptsTest is Market {
         Interval memory v = example();
         o = _order(seq, 7, key(A));
         Posted memory p = ready(v, 1);
-        bytes32 structHash = headerStruct(ledger.hashHeader(p.header), 0);
-        bytes memory signature = cosigned(structHash, 1);
+        h = p.header;
+        _postBoth(p);
+    }
+
+    function _postBoth(Posted memory p) private {
+        bytes memory signature = cosigned(headerStruct(ledger.hashHeader(p.header), 0), 1);
         vm.prank(OPERATOR);
         ledger.postSigned(sentOf(p), signature);
-        h = p.header;
     }
 
     /// @dev Receipts of both signers with a key, in ascending order of address or the other way round.
