@@ -89,7 +89,7 @@ interface IFaultProofs is ICourt {
     /// @notice A participant's line lies elsewhere than its contract says, something else lies in its place, or the
     /// tree of its bus is too shallow to have its place.
     /// @param header The header.
-    /// @param allocation What lies in a slot; an empty record for an empty slot. Any slot of the bus shows how deep it is.
+    /// @param allocation What lies in a slot; an empty record for an empty slot. Any slot shows how deep the tree is.
     /// @param index The participant's registration number.
     /// @param contract_ The participant's contract leaf, empty if it has none.
     function placement(
