@@ -451,7 +451,7 @@ contract TreeFaultsTest is Market {
         Interval memory v = example();
         v.allocations[A].index = NO_LINE;
         complete(v);
-        HeaderEvidence memory h = postInterval(v).header;
+        HeaderEvidence memory h = _postLazily(v);
         AllocationEvidence memory e = emptySlotEvidence(v, 1, 0);
         vm.expectRevert(_NOT_PROVEN);
         faults.busDepth(h, e);
@@ -579,16 +579,16 @@ contract TreeFaultsTest is Market {
 
     function test_allocationForm_aLineWhereAnInnerNodeBelongs() public {
         Interval memory v = example();
-        AllocationEvidence memory a = allocationEvidence(v, A);
+        AllocationEvidence memory a = allocationEvidence(v, B);
         bytes memory preimage = bytes.concat(hex"0002", a.record);
-        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), Build.bus(v.buses[1]), a.position, a.upper));
+        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), Build.bus(v.buses[2]), a.position, a.upper));
     }
 
     function test_allocationForm_anInnerNodeWithoutSums() public {
         Interval memory v = example();
-        AllocationEvidence memory a = allocationEvidence(v, A);
+        AllocationEvidence memory a = allocationEvidence(v, B);
         bytes memory preimage = bytes.concat(hex"01", bytes32(uint256(1)), bytes32(uint256(2)));
-        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), Build.bus(v.buses[1]), a.position, a.upper));
+        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), Build.bus(v.buses[2]), a.position, a.upper));
     }
 
     function test_allocationForm_somethingElseWhereABusBelongs() public {
