@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
@@ -27,9 +27,11 @@ from offchain.proofs import RULES, Proof, bare_claim, kebab, proofs, published_c
 
 #: More than any proof needs but that of the network of the largest grids.
 _CALL_GAS: Final = 16_000_000
-#: The most that paying the reward takes; nobody is paid yet in a call before the reservation.
-_REWARD_GAS: Final = 40_000
-_OVERTAKEN: Final = " Somebody's copy was faster: the bond had set the reward aside for who had reserved the proof."
+#: The most that paying the reward takes beyond setting it aside, as in a call before the reservation.
+_REWARD_GAS: Final = 20_000
+_OVERTAKEN: Final = (
+    " Somebody's copy was faster: the bond had set the reward aside for who had reserved the proof."
+)
 #: Proofs that need no reservation: the reward is that of who asked for the data, whoever proves.
 UNRESERVED: Final = ("withheld",)
 
