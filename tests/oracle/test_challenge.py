@@ -91,11 +91,11 @@ def test_who_is_overtaken_by_a_copy_is_told_and_paid(
     transact, copier = chain.transact, development_key("copier", 0)
     had = token.balanceOf(sender).call()
 
-    def overtaken(call: ContractFunction, *more: LocalAccount | None) -> TxReceipt:
+    def overtaken(call: ContractFunction, account: LocalAccount | None = None) -> TxReceipt:
         if call.fn_name == "payment":
             chain.transfer(copier.address, 10**19)
             transact(call, copier)
-        return transact(call, *more)
+        return transact(call, account)
 
     monkeypatch.setattr(chain, "transact", overtaken)
     assert cli.run(command(run, "--yes", *(["--json"] if json_wanted else []))) == 1

@@ -6,9 +6,9 @@ A copy need not be the same call: evidence can be packed otherwise, and a false 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
+from eth_account.signers.local import LocalAccount
 from web3.contract.contract import ContractFunction
 from web3.types import TxReceipt
 
@@ -25,8 +25,9 @@ Others = Callable[[Stage, ContractFunction], None]
 def sends(stage: Stage, data: bytes) -> None:
     """What another account sends to the proofs, for the chain to take."""
     eth = stage.chain.web3.eth
+    sender = list(eth.accounts)[1]
     to = stage.court.faults.address
-    sent = eth.send_transaction({"from": eth.accounts[1], "to": to, "data": data, "gas": 2_000_000})
+    sent = eth.send_transaction({"from": sender, "to": to, "data": data, "gas": 2_000_000})
     assert eth.wait_for_transaction_receipt(sent)["status"] == 1
 
 
@@ -52,10 +53,10 @@ def seen(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> Callable[[Others], No
     def arrange(others: Others) -> None:
         transact = stage.chain.transact
 
-        def overtaken(call: ContractFunction, *more: Any) -> TxReceipt:
+        def overtaken(call: ContractFunction, account: LocalAccount | None = None) -> TxReceipt:
             if call.fn_name != "commit":
                 others(stage, call)
-            return transact(call, *more)
+            return transact(call, account)
 
         monkeypatch.setattr(stage.chain, "transact", overtaken)
 
@@ -101,7 +102,7 @@ def test_nothing_is_left_where_somebody_faster_had_reserved_too(
     """The other prover owns the reward, and the late one's proof is refused as ever."""
     with stage.undone():
         proof = answering(stage.claim_of(told(stage, Rule.PAYMENT)), Rule.PAYMENT)
-        other = stage.chain.web3.eth.accounts[1]
+        other = list(stage.chain.web3.eth.accounts)[1]
         commit = stage.court.faults.functions.commit(_reservation(other, stage.court.call(proof)))
         sends(stage, calldata(commit))
         seen(copied)
