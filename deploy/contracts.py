@@ -155,7 +155,7 @@ class MarketSettings:
         paid_micro: What is paid into it; None for the minimum and one penalty, so that one slash stops nobody.
         penalty_micro: What one proven fault costs; half of it is burned.
         reward_micro: What the prover receives of it; None for a quarter.
-        delay_seconds: How long announced changes of the bond wait; None for twice window and deadline.
+        delay_seconds: How long announced changes of the bond wait; None for the shortest.
         signers: Who may post; empty for the payer alone.
         signatures: How many of them each header needs.
         eager: Whether each header brings its network certificate.
@@ -331,7 +331,7 @@ class _Site:
             s.bond_micro,
             s.penalty_micro,
             s.penalty_micro // 4 if reward is None else reward,
-            2 * (s.window_seconds + s.deadline_seconds) if delay is None else delay,
+            least_terms_delay(s.window_seconds, s.deadline_seconds) if delay is None else delay,
         )
         ledger = (
             registry,

@@ -216,7 +216,6 @@ def read_pilot(path: Path) -> Pilot:
     # A reading is settled against a header that must still be kept while that can be disputed.
     least_ring = max(_LEAST_RING, 2 * open_intervals + 1, open_intervals + policy.meter_lag + 4)
     penalty = bond.integer("penalty_micro", 1, _U64)
-    least_delay = 2 * (window + deadline)
     least_wait = least_terms_delay(window, deadline)
     signers = bond.addresses("signers")
     minimum = bond.integer("minimum_micro", penalty, _U64)
@@ -236,7 +235,7 @@ def read_pilot(path: Path) -> Pilot:
         "paid_micro": bond.integer("paid_micro", minimum, _U64, min(minimum + penalty, _U64)),
         "penalty_micro": penalty,
         "reward_micro": bond.integer("reward_micro", 0, penalty // 2, penalty // 4),
-        "delay_seconds": bond.integer("delay_seconds", least_delay, _U32, least_delay),
+        "delay_seconds": bond.integer("delay_seconds", least_wait, _U32, least_wait),
         "relief": bond.address("relief"),
         "treasurer": bond.optional_address("treasurer"),
         "registrar": escrow.optional_address("registrar"),

@@ -8,6 +8,7 @@ import {IntervalRing} from "./IntervalRing.sol";
 import {OrderLog} from "./OrderLog.sol";
 import {IClearingLedger} from "./interfaces/IClearingLedger.sol";
 import {IGridRegistry} from "./interfaces/IGridRegistry.sol";
+import {IOrderLog} from "./interfaces/IOrderLog.sol";
 import {IOracleBond} from "./interfaces/IOracleBond.sol";
 import {IRandomnessBeacon} from "./interfaces/IRandomnessBeacon.sol";
 import {Entries} from "./libraries/Entries.sol";
@@ -25,6 +26,8 @@ contract ClearingLedger is OrderLog {
     bytes32 private constant _DOMAIN_TYPEHASH =
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)");
     bytes32 private constant _HEADER_TYPEHASH = keccak256("Header(bytes32 headerHash)");
+    bytes32 private constant _ANEW_TYPEHASH = keccak256("HeaderAnew(bytes32 headerHash,uint32 restartedAt)");
+    bytes32 private constant _ORDERS_TYPEHASH = keccak256("Orders(uint32 interval,bytes32 ordersRoot,uint32 until)");
     /// @dev Bytes of a compact signature (EIP-2098).
     uint256 private constant _SIGNATURE = 64;
 
@@ -101,6 +104,23 @@ contract ClearingLedger is OrderLog {
         _entries[0] = Entries.posted(tag, 0, genesisHash, c.genesisStateRoot, uint32(block.timestamp));
     }
 
+    /* ------------------------------------------------ ORDERS ------------------------------------------------- */
+
+    /// @inheritdoc IOrderLog
+    function commitOrders(uint32 interval, bytes32 ordersRoot) external {
+        if (signatures != 1) revert Ledger_TooFewSignatures();
+        _commitOrders(interval, ordersRoot);
+    }
+
+    /// @inheritdoc IOrderLog
+    function commitOrdersSigned(uint32 interval, bytes32 ordersRoot, uint32 until, bytes calldata signatures_)
+        external
+    {
+        if (block.timestamp > until) revert OrderLog_SignaturesEnded(until);
+        _commitOrders(interval, ordersRoot);
+        _requireSigned(keccak256(abi.encode(_ORDERS_TYPEHASH, interval, ordersRoot, until)), signatures_);
+    }
+
     /* ------------------------------------------------ POSTING ------------------------------------------------ */
 
     /// @inheritdoc IClearingLedger
@@ -113,14 +133,14 @@ contract ClearingLedger is OrderLog {
     function postSigned(bytes calldata sent, bytes calldata signatures_) external {
         bytes32 headerHash =
             _post(sent, msg.sender, Entries.SEEDED, policyHash, sharesRoot, contractsRoot, _openingTerms);
-        _requireSigned(headerHash, signatures_);
+        _requireSigned(_structHash(headerHash), signatures_);
     }
 
     /// @inheritdoc IClearingLedger
     function postInstead(bytes calldata sent, bytes calldata signatures_, address reserved) external {
         (Status memory s, uint256 phase) = _admitInstead(sent);
         bytes32 headerHash = _post(sent, reserved, phase, policyHash, sharesRoot, contractsRoot, _openingTerms);
-        _requireSigned(headerHash, signatures_);
+        _requireSigned(_structHash(headerHash, phase, s), signatures_);
         _settle(s, sent);
     }
 
@@ -137,7 +157,7 @@ contract ClearingLedger is OrderLog {
         bool isReserved = reserved == msg.sender;
         (Status memory s, uint256 phase) = isReserved ? (_status, Entries.SEEDED) : _admitInstead(sent);
         bytes32 headerHash = _post(sent, reserved, phase, policyHash_, sharesRoot_, contractsRoot_, termsHash);
-        _requireSigned(headerHash, signatures_);
+        _requireSigned(_structHash(headerHash, phase, s), signatures_);
         if (!isReserved) _settle(s, sent);
     }
 
@@ -230,11 +250,11 @@ contract ClearingLedger is OrderLog {
         revert Ledger_WrongInputs();
     }
 
-    function _requireSigned(bytes32 headerHash, bytes calldata signatures_) private view {
+    function _requireSigned(bytes32 structHash, bytes calldata signatures_) private view {
         uint256 count = signatures_.length / _SIGNATURE;
         if (signatures_.length % _SIGNATURE != 0 || count + 1 < signatures) revert Ledger_TooFewSignatures();
         if (count == 0) return;
-        bytes32 digest = MessageHashUtils.toTypedDataHash(domainSeparator, _structHash(headerHash));
+        bytes32 digest = MessageHashUtils.toTypedDataHash(domainSeparator, structHash);
         address last = address(0);
         unchecked {
             for (uint256 from = 0; from < signatures_.length; from += _SIGNATURE) {
@@ -250,6 +270,12 @@ contract ClearingLedger is OrderLog {
                 last = signer;
             }
         }
+    }
+
+    /// @dev Where a header has fallen others sign anew, or their mistake could be repeated without them.
+    function _structHash(bytes32 headerHash, uint256 phase, Status memory s) private pure returns (bytes32) {
+        if (phase != Entries.OPEN) return _structHash(headerHash);
+        return keccak256(abi.encode(_ANEW_TYPEHASH, headerHash, s.restartedAt));
     }
 
     function _structHash(bytes32 headerHash) private pure returns (bytes32 hash) {
@@ -426,6 +452,11 @@ contract ClearingLedger is OrderLog {
             revert Ledger_UnknownHeader(interval);
         }
         return uint32(_entry(interval));
+    }
+
+    /// @inheritdoc IClearingLedger
+    function restartedAt() external view returns (uint32) {
+        return _status.restartedAt;
     }
 
     /// @inheritdoc IClearingLedger

@@ -112,7 +112,9 @@ contract OracleBond is IOracleBond {
                 || c.treasurer == address(0) || c.relief == address(0)
         ) revert Bond_BadConfig();
         if (c.minimum < c.penalty) revert Bond_MinimumBelowPenalty(c.minimum, c.penalty);
-        uint256 open = uint256(IClearingLedger(c.ledger).windowSeconds()) + IClearingLedger(c.ledger).deadlineSeconds();
+        // A withdrawal is released by the third header at most after its announcement (MarketTerms waits as long).
+        uint256 open = uint256(IClearingLedger(c.ledger).windowSeconds()) + 4
+            * uint256(IClearingLedger(c.ledger).deadlineSeconds());
         if (c.delaySeconds <= open) revert Bond_DelayTooShort(open + 1);
         token = c.token;
         ledger = c.ledger;

@@ -33,23 +33,6 @@ abstract contract OrderLog is IntervalRing {
     }
 
     /// @inheritdoc IOrderLog
-    /// @dev The slot still holds the header of a lap ago, which nothing needs any more: see acceptSeed.
-    function commitOrders(uint32 interval, bytes32 ordersRoot) external {
-        Status memory s = _status;
-        if (_admit(s)) _status = s;
-        // The head is s.head or one more; an interval up to it is found committed below.
-        uint256 ahead = uint256(interval) - s.head;
-        if (interval <= s.head || ahead > 3 || (ahead == 3 && !_stands(interval - 2))) {
-            revert OrderLog_IntervalNotOpen(interval, _headOf(s));
-        }
-        uint256 tag = _tag(interval, Entries.COMMITTED);
-        // Whatever is in its slot of its own lap: only what was opened again has none.
-        if (Entries.tagOf(_entry(interval)) >> 3 == tag >> 3) revert OrderLog_AlreadyCommitted(interval);
-        _keep(interval, Entries.committed(tag, ordersRoot, uint32(block.timestamp)));
-        emit OrdersCommitted(interval, ordersRoot);
-    }
-
-    /// @inheritdoc IOrderLog
     /// @dev When this interval is posted, orders can be fixed for the two after it, in the slots of headers of a lap
     /// ago. So it is taken only when the header a lap before the third after it is final: then no void can ever need
     /// what those orders overwrite, neither as a header nor as the one before a header.
@@ -96,6 +79,27 @@ abstract contract OrderLog is IntervalRing {
         return (tag == _tag(interval, Entries.SEEDED) || tag == _tag(interval, Entries.OPEN))
             && entry
                 == Entries.inputs(tag, interval, Entries.digestOf(ordersRoot), seed, reserved, gridVersion_, termsHash);
+    }
+
+    /// @notice Fix the orders of an interval by the sender, which is looked up unless it was last.
+    /// @dev The slot still holds the header of a lap ago, which nothing needs any more: see acceptSeed.
+    /// @param interval The interval.
+    /// @param ordersRoot Root of its orders tree.
+    function _commitOrders(uint32 interval, bytes32 ordersRoot) internal {
+        if (msg.sender != _status.operator || _status.frozen) {
+            Status memory s = _status;
+            if (_admit(s)) _status = s;
+        }
+        // The head is the one kept or one more; an interval up to it is found committed below.
+        uint256 kept = _status.head;
+        if (interval <= kept || interval > kept + 3 || (interval == kept + 3 && !_stands(interval - 2))) {
+            revert OrderLog_IntervalNotOpen(interval, head());
+        }
+        uint256 tag = _tag(interval, Entries.COMMITTED);
+        // Whatever is in its slot of its own lap: only what was opened again has none.
+        if (Entries.tagOf(_entry(interval)) >> 3 == tag >> 3) revert OrderLog_AlreadyCommitted(interval);
+        _keep(interval, Entries.committed(tag, ordersRoot, uint32(block.timestamp)));
+        emit OrdersCommitted(interval, ordersRoot);
     }
 
     /// @notice Forget the seed of an interval but not its orders, which await their seed as they did before.

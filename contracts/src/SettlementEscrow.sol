@@ -157,18 +157,35 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     {
         (uint32 index, bytes32 root) = _leaf(leaf);
         ledger.requireFinal(interval, headerHash, root);
-        Slots storage a = _open(index);
-        if (msg.sender != a.owner) revert Escrow_Unauthorised();
+        Slots storage a = _released(index, interval);
+        // Any leaf of a final header that the ledger still keeps can be claimed with. So whatever one was ahead by
+        // counts as paid, and is: else a withdrawal and an older leaf would together bring more than there is.
+        uint256 peak = Records.number(leaf.record, 57, 8);
+        uint64 earned = 0;
+        if (peak > a.paid) {
+            earned = _fused(a.staked, uint64(peak - a.paid));
+            a.paid += earned;
+            if (earned != 0) emit Claimed(index, interval, earned);
+        }
+        (uint256 credit, uint256 debit) = _counters(leaf.record);
+        bool isHeldBack = peak > a.paid;
+        uint256 free = _above(a.deposit + credit, debit + (isHeldBack ? peak : a.paid));
         amount = a.announced;
-        if (amount == 0 || interval < a.withdrawableFrom) revert Escrow_NotReleased();
-        uint64 owed = _owed(a, leaf.record);
-        if (amount > owed) amount = owed;
-        if (amount > a.deposit) amount = a.deposit;
-        uint64 before = a.deposit;
-        a.announced = 0;
-        a.deposit = before - amount;
-        _cover(index, before, before - amount);
-        emit Withdrawn(index, amount);
+        if (amount > free) amount = uint64(free);
+        if (isHeldBack && amount == 0 && earned == 0) revert Fuse_Spent();
+        _take(a, index, amount, isHeldBack ? a.announced - amount : 0);
+        token.safeTransfer(a.owner, uint256(amount) + earned);
+    }
+
+    /// @inheritdoc ISettlementEscrow
+    function withdrawUnlisted(uint32 interval, bytes32 headerHash, uint32 index, bytes calldata path)
+        external
+        returns (uint64 amount)
+    {
+        ledger.requireFinal(interval, headerHash, _rootOf(Trees.EMPTY_LEAF, index, path));
+        Slots storage a = _released(index, interval);
+        amount = a.announced;
+        _take(a, index, amount, 0);
         token.safeTransfer(a.owner, amount);
     }
 
@@ -285,6 +302,22 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
         emit CollateralChanged(index, from, micro);
     }
 
+    /// @dev An account whose announcement its owner may have paid by a header.
+    function _released(uint32 index, uint32 interval) private view returns (Slots storage a) {
+        a = _open(index);
+        if (msg.sender != a.owner) revert Escrow_Unauthorised();
+        if (a.announced == 0 || interval < a.withdrawableFrom) revert Escrow_NotReleased();
+    }
+
+    /// @dev Book part of a deposit as taken back, and what stays announced.
+    function _take(Slots storage a, uint32 index, uint64 amount, uint64 announced) private {
+        uint64 before = a.deposit;
+        a.announced = announced;
+        a.deposit = before - amount;
+        _cover(index, before, before - amount - announced);
+        emit Withdrawn(index, amount);
+    }
+
     function _leave(Slots storage a, uint32 index, uint64 amount) private {
         // The deposit stays written for collateralAt; who has left cannot act any more.
         a.escaped = true;
@@ -318,10 +351,11 @@ contract SettlementEscrow is ISettlementEscrow, OutflowFuse {
     /// @dev deposit + credit - debit - paid, or 0 where a participant owes more than it deposited.
     function _owed(Slots storage a, bytes calldata record) private view returns (uint64) {
         (uint256 credit, uint256 debit) = _counters(record);
-        uint256 assets = a.deposit + credit;
-        uint256 spent = debit + a.paid;
-        if (assets <= spent) return 0;
-        uint256 owed = assets - spent;
+        uint256 owed = _above(a.deposit + credit, debit + a.paid);
         return owed > type(uint64).max ? type(uint64).max : uint64(owed);
+    }
+
+    function _above(uint256 a, uint256 b) private pure returns (uint256) {
+        return a > b ? a - b : 0;
     }
 }

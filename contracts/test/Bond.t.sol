@@ -189,8 +189,8 @@ contract BondTest is Market {
         vm.expectRevert(abi.encodeWithSelector(IOracleBond.Bond_MinimumBelowPenalty.selector, PENALTY - 1, PENALTY));
         tryCreate("OracleBond", abi.encode(c, signers));
         c.minimum = PENALTY;
-        c.delaySeconds = WINDOW + DEADLINE;
-        vm.expectRevert(abi.encodeWithSelector(IOracleBond.Bond_DelayTooShort.selector, WINDOW + DEADLINE + 1));
+        c.delaySeconds = WINDOW + 4 * DEADLINE;
+        vm.expectRevert(abi.encodeWithSelector(IOracleBond.Bond_DelayTooShort.selector, WINDOW + 4 * DEADLINE + 1));
         tryCreate("OracleBond", abi.encode(c, signers));
         c.delaySeconds = DELAY;
         c.penalty = 1;

@@ -235,6 +235,20 @@ contract DrandTest is Market {
         }
     }
 
+    /// @dev Else one of several signers could have the common bond slashed without the others, again and again.
+    function test_submit_whereSeveralSignNoneIsBelieved() public {
+        deploy(2, true);
+        vm.warp(_TIME - _DELAY);
+        fixOrders(1, ordersRoot(example()));
+        vm.warp(_TIME);
+        vm.expectRevert(IDrandBeacon.Drand_WrongSignature.selector);
+        vm.prank(OPERATOR);
+        _drand().submit(1, _signature[1]);
+        vm.prank(OPERATOR);
+        _drand().submit(1, _signature[0]);
+        assertEq(ledger.ordersCommittedAt(1), 0);
+    }
+
     function test_seedAhead_aGenuineSeedStands() public {
         bytes32 root = _commit();
         _draw(1, _signature[0]);

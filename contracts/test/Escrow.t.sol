@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IClearingLedger} from "../src/interfaces/IClearingLedger.sol";
 import {ISettlementEscrow} from "../src/interfaces/ISettlementEscrow.sol";
 import {Records} from "../src/libraries/Records.sol";
 import {HeaderEvidence, LeafEvidence} from "../src/types/Evidence.sol";
@@ -208,6 +209,130 @@ contract EscrowTest is Market {
         LeafEvidence memory leaf = stateEvidence(v.post, B);
         vm.prank(owner(B));
         assertEq(escrow.withdraw(h.interval, h.headerHash, leaf), DEPOSIT - v.post[B].debit);
+    }
+
+    /// @dev Deposit 10, credit 12 and then debit 9: entitled to 13. An older leaf says 12 still.
+    function test_withdraw_claimsWhatAnOlderLeafStillCould() public {
+        uint64 million = 1_000_000;
+        Interval memory v = _moved(example(), 12 * million, 0);
+        Final memory old = stateOf(postInterval(v).header);
+        LeafEvidence memory older = stateEvidence(v.post, A);
+        vm.prank(owner(A));
+        escrow.announceWithdrawal(uint32(A), DEPOSIT);
+        Final memory h;
+        for (uint256 i = 0; i < 3; ++i) {
+            v = _moved(following(v), 12 * million, 9 * million);
+            h = stateOf(postInterval(v).header);
+        }
+        passWindow();
+        LeafEvidence memory leaf = stateEvidence(v.post, A);
+        vm.prank(owner(A));
+        // Of the deposit 1 is left: 12 were earned and 9 are owed.
+        assertEq(escrow.withdraw(h.interval, h.headerHash, leaf), million);
+        assertEq(token.balanceOf(owner(A)), 13 * million);
+        assertEq(escrow.account(uint32(A)).paid, 12 * million);
+        vm.expectRevert(ISettlementEscrow.Escrow_NothingDue.selector);
+        escrow.claim(old.interval, old.headerHash, older);
+        vm.expectRevert(ISettlementEscrow.Escrow_NothingDue.selector);
+        escrow.claim(h.interval, h.headerHash, leaf);
+    }
+
+    /// @dev An interval after which A has these counters.
+    function _moved(Interval memory v, uint64 credit, uint64 debit) private pure returns (Interval memory) {
+        v.post[A].credit = credit;
+        v.post[A].debit = debit;
+        v.post[A].peak = v.pre[A].peak;
+        if (credit > debit && credit - debit > v.post[A].peak) v.post[A].peak = credit - debit;
+        complete(v);
+        return v;
+    }
+
+    Final[] private _headers;
+    bytes[] private _leaves;
+    uint256 private _done;
+
+    /// @dev Whatever is earned and spent within the cover, and in whatever order claims with any leaf and withdrawals
+    /// come: it brings what one is entitled to, and after a freeze all of it.
+    function testFuzz_noOrderOfMovesBringsMoreThanThereIs(
+        uint24[5] memory earned,
+        uint24[5] memory spent,
+        uint32[15] memory moves
+    ) public {
+        Records.State memory s;
+        Interval memory v;
+        for (uint256 t = 0; t < 5; ++t) {
+            s.credit += uint256(earned[t]);
+            s.debit += _within(s, spent[t]);
+            if (s.credit > s.debit && s.credit - s.debit > s.peak) s.peak = s.credit - s.debit;
+            v = _moved(t == 0 ? example() : following(v), uint64(s.credit), uint64(s.debit));
+            assertEq(v.post[A].peak, s.peak);
+            _headers.push(stateOf(postInterval(v).header));
+            _leaves.push(abi.encode(stateEvidence(v.post, A)));
+            passWindow();
+            for (uint256 i = 0; i < 3; ++i) {
+                _move(moves[3 * t + i]);
+            }
+            assertTrue(token.balanceOf(owner(A)) + s.debit <= DEPOSIT + s.credit, "more than there is");
+        }
+        vm.warp(block.timestamp + DEADLINE + 1);
+        ledger.freeze();
+        escrow.escape(_headers[4].headerHash, uint32(A), stateEvidence(v.post, A));
+        assertEq(token.balanceOf(owner(A)), DEPOSIT + s.credit - s.debit);
+    }
+
+    /// @dev What of a debit is within the cover, from the collateral of the interval.
+    function _within(Records.State memory s, uint256 debit) private view returns (uint256) {
+        uint256 ahead = s.credit > s.debit ? s.credit - s.debit : 0;
+        uint256 peak = ahead > s.peak ? ahead : s.peak;
+        uint256 most = uint256(escrow.collateralAt(uint32(A), ledger.head() + 1)) + s.credit;
+        uint256 room = most > peak + s.debit ? most - peak - s.debit : 0;
+        return debit < room ? debit : room;
+    }
+
+    function _move(uint256 move) private {
+        Final memory h = _headers[(move >> 8) % _headers.length];
+        LeafEvidence memory leaf = abi.decode(_leaves[(move >> 8) % _headers.length], (LeafEvidence));
+        bytes memory call_ = move % 3 == 0
+            ? abi.encodeCall(escrow.claim, (h.interval, h.headerHash, leaf))
+            : abi.encodeCall(escrow.withdraw, (h.interval, h.headerHash, leaf));
+        if (move % 3 == 1) call_ = abi.encodeCall(escrow.announceWithdrawal, (uint32(A), uint64(move % DEPOSIT)));
+        vm.prank(owner(A));
+        (bool done,) = address(escrow).call(call_);
+        if (done) ++_done; // what is refused brings nothing
+    }
+
+    /// @dev A number that nobody has a state of: what was deposited for it is taken back by its empty leaf.
+    function test_withdrawUnlisted_takesBackWhatHasNoState() public {
+        escrow.register(WATCHER, 7, 0);
+        token.mint(address(this), 5);
+        token.approve(address(escrow), 5);
+        escrow.deposit(7, 5);
+        vm.prank(WATCHER);
+        escrow.announceWithdrawal(7, 4);
+        Interval memory v = example();
+        Final memory h = stateOf(postInterval(v).header);
+        passWindow();
+        bytes memory path = emptyState(v.post, 7).path;
+        vm.expectRevert(ISettlementEscrow.Escrow_NotReleased.selector);
+        vm.prank(WATCHER);
+        escrow.withdrawUnlisted(h.interval, h.headerHash, 7, path);
+        for (uint256 i = 0; i < 2; ++i) {
+            v = following(v);
+            h = stateOf(postInterval(v).header);
+        }
+        passWindow();
+        path = emptyState(v.post, 7).path;
+        vm.expectRevert(ISettlementEscrow.Escrow_Unauthorised.selector);
+        escrow.withdrawUnlisted(h.interval, h.headerHash, 7, path);
+        vm.prank(WATCHER);
+        assertEq(escrow.withdrawUnlisted(h.interval, h.headerHash, 7, path), 4);
+        assertEq(escrow.account(7).deposit, 1);
+        assertEq(token.balanceOf(WATCHER), 4);
+        // Not by who has a state.
+        bytes memory wrong = stateEvidence(v.post, A).path;
+        vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, h.interval));
+        vm.prank(owner(A));
+        escrow.withdrawUnlisted(h.interval, h.headerHash, uint32(A), wrong);
     }
 
     /* ------------------------------------------------ COLLATERAL --------------------------------------------- */

@@ -308,16 +308,8 @@ contract LedgerTest is Market {
     /* ------------------------------------------------ SIGNERS ------------------------------------------------ */
 
     function _signatures(bytes32 headerHash) private view returns (bytes memory list) {
-        bytes32 structHash = keccak256(abi.encode(keccak256("Header(bytes32 headerHash)"), headerHash));
-        bytes32 digest = keccak256(abi.encodePacked(hex"1901", ledger.domainSeparator(), structHash));
-        (uint256 low, uint256 high) = vm.addr(101) < vm.addr(102) ? (101, 102) : (102, 101);
-        return bytes.concat(_signature(low, digest), _signature(high, digest));
-    }
-
-    /// @dev EIP-2098: the parity of v is the first bit of s.
-    function _signature(uint256 key, bytes32 digest) private pure returns (bytes memory) {
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
-        return abi.encodePacked(r, bytes32(uint256(s) | uint256(v - 27) << 255));
+        bytes32 structHash = headerStruct(headerHash, 0);
+        return cosigned(structHash, 2);
     }
 
     function _threeSigners() private returns (Draft memory d, bytes memory list) {
@@ -364,6 +356,108 @@ contract LedgerTest is Market {
         vm.expectPartialRevert(reason);
         vm.prank(OPERATOR);
         ledger.postSigned(_sent(d), list);
+    }
+
+    /// @dev A second signer's one mistake costs one penalty: what has fallen does not stand again on its old signature.
+    function test_postInstead_whatFellIsSignedAnew() public {
+        (Draft memory d, bytes memory list) = _threeSigners();
+        HeaderEvidence memory h = HeaderEvidence(d.previousHash, d.payload);
+        bytes32 hash = ledger.hashHeader(h);
+        vm.prank(OPERATOR);
+        ledger.postSigned(_sent(d), list);
+        vm.warp(START + 50);
+        vm.prank(address(faults));
+        ledger.voidFrom(h, false);
+        assertEq(ledger.restartedAt(), START + 50);
+        bytes memory sent = _sent(d);
+        vm.expectPartialRevert(IClearingLedger.Ledger_NotSigner.selector);
+        vm.prank(OPERATOR);
+        ledger.postInstead(sent, list, address(0));
+        bytes memory anew = cosigned(headerStruct(hash, ledger.restartedAt()), 2);
+        vm.prank(OPERATOR);
+        ledger.postInstead(sent, anew, address(0));
+        assertEq(ledger.head(), 1);
+        // and once more
+        vm.warp(START + 60);
+        vm.prank(address(faults));
+        ledger.voidFrom(h, false);
+        vm.expectPartialRevert(IClearingLedger.Ledger_NotSigner.selector);
+        vm.prank(OPERATOR);
+        ledger.postInstead(sent, anew, address(0));
+        // nor by the call for other terms
+        (bytes32 p, bytes32 s, bytes32 c) = (ledger.policyHash(), ledger.sharesRoot(), ledger.contractsRoot());
+        vm.expectPartialRevert(IClearingLedger.Ledger_NotSigner.selector);
+        vm.prank(OPERATOR);
+        ledger.postAmended(sent, anew, address(0), p, s, c);
+        anew = cosigned(headerStruct(hash, ledger.restartedAt()), 2);
+        vm.prank(OPERATOR);
+        ledger.postAmended(sent, anew, address(0), p, s, c);
+        assertEq(ledger.head(), 1);
+    }
+
+    /* ------------------------------------------------ ORDERS OF SEVERAL SIGNERS ------------------------------- */
+
+    function _ordersSigned(uint32 interval, bytes32 root, uint32 until, uint256 count)
+        private
+        view
+        returns (bytes memory)
+    {
+        return cosigned(keccak256(abi.encode(ORDERS_TYPEHASH, interval, root, until)), count);
+    }
+
+    function _refusedOrders(uint32 until, bytes memory list, bytes memory reason) private {
+        vm.expectRevert(reason);
+        vm.prank(OPERATOR);
+        ledger.commitOrdersSigned(1, bytes32("orders"), until, list);
+    }
+
+    /// @dev Whoever fixes orders that nobody may clear stops the market, so it takes as many as a header does.
+    function test_commitOrdersSigned_noSignerFixesOrdersAlone() public {
+        deploy(3, true);
+        uint32 until = uint32(block.timestamp);
+        bytes memory tooFew = _selector(IClearingLedger.Ledger_TooFewSignatures.selector);
+        vm.expectRevert(tooFew);
+        vm.prank(OPERATOR);
+        ledger.commitOrders(1, bytes32("orders"));
+        _refusedOrders(until, "", tooFew);
+        _refusedOrders(until, _ordersSigned(1, bytes32("orders"), until, 1), tooFew);
+        bytes memory list = _ordersSigned(1, bytes32("orders"), until, 2);
+        _refusedOrders(until, bytes.concat(part(list, 0, 64), part(list, 0, 64)), tooFew);
+        _refusedOrders(until, bytes.concat(list, hex"00"), tooFew);
+        assertEq(ledger.ordersCommittedAt(1), 0);
+        vm.prank(OPERATOR);
+        ledger.commitOrdersSigned(1, bytes32("orders"), until, list);
+        assertEq(ledger.ordersCommittedAt(1), block.timestamp);
+        vm.expectRevert(abi.encodeWithSelector(IOrderLog.OrderLog_AlreadyCommitted.selector, 1));
+        vm.prank(OPERATOR);
+        ledger.commitOrdersSigned(1, bytes32("orders"), until, list);
+    }
+
+    function test_commitOrdersSigned_signaturesAreForTheseOrdersAndEnd() public {
+        deploy(3, true);
+        uint32 until = uint32(block.timestamp + 10);
+        bytes memory notSigner = _selector(IClearingLedger.Ledger_NotSigner.selector);
+        _refusedOrders(until, _ordersSigned(2, bytes32("orders"), until, 2), notSigner);
+        _refusedOrders(until, _ordersSigned(1, bytes32("others"), until, 2), notSigner);
+        _refusedOrders(until, _ordersSigned(1, bytes32("orders"), until + 1, 2), notSigner);
+        bytes memory list = _ordersSigned(1, bytes32("orders"), until, 2);
+        vm.warp(until + 1);
+        _refusedOrders(until, list, abi.encodeWithSelector(IOrderLog.OrderLog_SignaturesEnded.selector, until));
+        vm.warp(until);
+        vm.expectRevert(IClearingLedger.Ledger_NotSigner.selector);
+        vm.prank(address(0xbad));
+        ledger.commitOrdersSigned(1, bytes32("orders"), until, list);
+        vm.prank(address(bond));
+        ledger.setSigner(vm.addr(102), false);
+        _refusedOrders(until, list, notSigner);
+    }
+
+    /// @dev Where one signer suffices the list may be empty, and who is on it must be a signer all the same.
+    function test_commitOrdersSigned_alsoWhereOneSuffices() public {
+        uint32 until = uint32(block.timestamp);
+        vm.prank(OPERATOR);
+        ledger.commitOrdersSigned(1, bytes32("orders"), until, "");
+        assertEq(ledger.ordersCommittedAt(1), block.timestamp);
     }
 
     /* ------------------------------------------------ ORDERS AND SEEDS --------------------------------------- */

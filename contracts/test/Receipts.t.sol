@@ -43,8 +43,7 @@ contract ReceiptsTest is Market {
     function _assertVoidedWithOrders() private {
         assertEq(ledger.head(), 0);
         assertEq(bond.bonded(), BOND - PENALTY);
-        vm.prank(OPERATOR);
-        ledger.commitOrders(1, bytes32("corrected orders"));
+        fixOrders(1, bytes32("corrected orders"));
     }
 
     function test_omitted_leftOut() public {
@@ -212,17 +211,14 @@ contract ReceiptsTest is Market {
         Interval memory v = example();
         o = _order(seq, 7, key(A));
         Posted memory p = ready(v, 1);
-        bytes32 digest = keccak256(
-            abi.encodePacked(
-                hex"1901",
-                separator,
-                keccak256(abi.encode(keccak256("Header(bytes32 headerHash)"), ledger.hashHeader(p.header)))
-            )
-        );
-        (uint8 parity, bytes32 r, bytes32 s) = vm.sign(_SIGNER, digest);
-        vm.prank(OPERATOR);
-        ledger.postSigned(sentOf(p), abi.encodePacked(r, uint256(s) | uint256(parity - 27) << 255));
         h = p.header;
+        _postBoth(p);
+    }
+
+    function _postBoth(Posted memory p) private {
+        bytes memory signature = cosigned(headerStruct(ledger.hashHeader(p.header), 0), 1);
+        vm.prank(OPERATOR);
+        ledger.postSigned(sentOf(p), signature);
     }
 
     /// @dev Receipts of both signers with a key, in ascending order of address or the other way round.

@@ -257,8 +257,13 @@ def learn_answer(
         known.add(given[0])
     elif function == "answerLeaf":
         record, path = given
-        single = (b"\0\0\0\1" + record) if record else b"\0"
-        learn(known, question, single, path)
+        if record:
+            # as it was shown: one of a wrong length is a fault that can be proven
+            leaf = known.add(_head(question.kind) + record)
+            sums = question.kind in WITH_SUMS
+            _climb(known, leaf, question.position, path, sums=sums)
+        else:
+            learn(known, question, b"\0", path)
     elif function == "answerLeaves":
         learn(known, question, *given)
     elif len(given[0]) in (ALLOCATION.itemsize, BUS.itemsize):

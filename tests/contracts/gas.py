@@ -62,6 +62,7 @@ _STORED: Final = 100
 #: What each step may cost (docs/protocol.md); None where there is no gate.
 GATES: Final[dict[str, int | None]] = {
     "commit orders": 32_000,
+    "commit orders, 2 signers": None,
     "reveal seed": None,
     "header alone": 38_000,
     "header alone, 2 signers": 45_000,
@@ -157,7 +158,10 @@ def _cosigned(grid: bytes) -> dict[str, Cost]:
     rig = open_rig(grid, eager=False, cosigned=True)
     rig.lap()
     _, used = rig.post()
-    return {"header alone, 2 signers": used["header"]}
+    return {
+        "header alone, 2 signers": used["header"],
+        "commit orders, 2 signers": used["commit orders"],
+    }
 
 
 def _voids(grid: bytes) -> dict[str, Cost]:

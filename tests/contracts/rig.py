@@ -35,6 +35,10 @@ WINDOW_S: Final = 180
 DAY_S: Final = 86_400
 MONEY: Final = 10**12
 _LINKS: Final = 32
+#: Type hashes of what a second signer signs (EIP-712), and a time that does not come.
+_HEADER: Final = keccak(b"Header(bytes32 headerHash)")
+_ORDERS: Final = keccak(b"Orders(uint32 interval,bytes32 ordersRoot,uint32 until)")
+_ALWAYS: Final = 2**32 - 1
 GRID_OPERATOR: Final = development_key("grid operator", 0)
 _CONTRACTS_ROOT: Final = keccak(b"contracts")
 _SHARES_ROOT: Final = keccak(b"shares")
@@ -123,7 +127,7 @@ class Rig:
             used["header"] = self.gas("ledger", "postAmended", sent, b"", payer, *named)
         elif self.cosigner is not None:
             hashed = header.hash(self.ask("ledger", "domainHash"), self.previous)
-            signed = self._signed(self.cosigner, hashed)
+            signed = self._signed(_HEADER + hashed)
             used["header"] = self.gas("ledger", "postSigned", sent, signed)
         elif fresh:
             used["header"] = self.gas("ledger", "post", sent)
@@ -135,18 +139,24 @@ class Rig:
         return evidence, used
 
     def _fix_inputs(self, interval: int, orders_root: bytes) -> dict[str, Cost]:
-        used = {"commit orders": self.gas("ledger", "commitOrders", interval, orders_root)}
+        if self.cosigner is None:
+            used = {"commit orders": self.gas("ledger", "commitOrders", interval, orders_root)}
+        else:
+            words = (interval, int.from_bytes(orders_root), _ALWAYS)
+            signed = self._signed(_ORDERS + b"".join(word.to_bytes(32) for word in words))
+            call = (interval, orders_root, _ALWAYS, signed)
+            used = {"commit orders": self.gas("ledger", "commitOrdersSigned", *call)}
         reveal, receipt = self._send(self._call("beacon", "reveal", interval, [self.links.pop()]))
         (event,) = self.contracts["beacon"].events.Revealed().process_receipt(receipt, DISCARD)
         self.seeds[interval] = bytes(event["args"]["seed"])
         return used | {"reveal seed": reveal}
 
-    def _signed(self, signer: LocalAccount, header_hash: bytes) -> bytes:
-        """A signer's compact signature of a header (EIP-2098)."""
-        struct = keccak(keccak(b"Header(bytes32 headerHash)") + header_hash)
+    def _signed(self, struct: bytes) -> bytes:
+        """The second signer's compact signature of a struct (EIP-712, EIP-2098)."""
+        assert self.cosigner is not None
         separator = bytes(self.ask("ledger", "domainSeparator"))
-        digest = Hash32(keccak(b"\x19\x01" + separator + struct))
-        signed = signer.unsafe_sign_hash(digest)
+        digest = Hash32(keccak(b"\x19\x01" + separator + keccak(struct)))
+        signed = self.cosigner.unsafe_sign_hash(digest)
         parity = (signed.v - 27) << 255
         return signed.r.to_bytes(32, "big") + (signed.s | parity).to_bytes(32, "big")
 
@@ -223,7 +233,7 @@ def open_rig(
         "token": token,
         "registry": registry,
         "ledger": create("ClearingLedger", (*config, 1 << DEPTH, *times, 1 + cosigned, eager)),
-        "bond": create("OracleBond", (*stake, MONEY // 4, 2 * (window_s + DAY_S)), signers),
+        "bond": create("OracleBond", (*stake, MONEY // 4, least_terms_delay(window_s, DAY_S)), signers),
         "beacon": create("CommitReveal", at["ledger"], [links.pop()]),
         "faults": create("FaultProofs", *(at[name] for name in courts)),
         "escrow": create("SettlementEscrow", token.address, at["ledger"], chain.payer, MONEY, 1),

@@ -113,14 +113,16 @@ interface IClearingLedger is IOrderLog {
 
     /// @notice Post the header of the next interval as any bonded signer, which is looked up.
     /// @param sent As of post.
-    /// @param signatures As of postSigned; empty where one signer suffices.
+    /// @param signatures As of postSigned, empty where one signer suffices; but after a void, or once the bond has
+    /// forgotten who fixed the orders, of `HeaderAnew(bytes32 headerHash,uint32 restartedAt)` with the ledger's: what
+    /// fell is signed anew or not posted again.
     /// @param reserved Whom the interval was reserved for when its seed was accepted; address 0 after a void.
     function postInstead(bytes calldata sent, bytes calldata signatures, address reserved) external;
 
     /// @notice Post the header of the next interval where policy, shares or contracts are not those of the genesis any
     /// more; a changed grid alone needs no other call. As the signer it is reserved for, or as any bonded one.
     /// @param sent What is sent of it, and the network certificate.
-    /// @param signatures As of postSigned; empty where one signer suffices.
+    /// @param signatures As of postSigned, or where the sender is not reserved as of postInstead.
     /// @param reserved The sender, or as of postInstead.
     /// @param policyHash Hash of the policy in force.
     /// @param sharesRoot Root of the shares in force.
@@ -213,6 +215,10 @@ interface IClearingLedger is IOrderLog {
 
     /// @notice The grid version at genesis.
     function gridVersion() external view returns (uint32);
+
+    /// @notice Block time of the last void, or of the deployment: what other signers sign of a header that is not
+    /// reserved for its sender, and what the next deadline is not counted from before.
+    function restartedAt() external view returns (uint32);
 
     /// @notice The signer that fixed orders last, address 0 if it must be looked up anew.
     function operator() external view returns (address);

@@ -61,8 +61,9 @@ interface IOracleBond {
     /// @param minimum The minimum, in micro.
     /// @param penalty The penalty, in micro.
     error Bond_MinimumBelowPenalty(uint256 minimum, uint256 penalty);
-    /// @notice Thrown when bond or signer could leave before what they stand for is final.
-    /// @param least The shortest delay, in seconds: longer than the ledger's window and deadline together.
+    /// @notice Thrown when bond or signer could leave before what they stand for is final, or a new signer act before
+    /// whoever does not trust it has left.
+    /// @param least The shortest delay, in seconds: longer than the ledger's window and four deadlines together.
     error Bond_DelayTooShort(uint256 least);
     /// @notice Thrown when the sender may not do this.
     error Bond_Unauthorised();

@@ -34,13 +34,25 @@ interface IOrderLog {
     /// @notice Thrown when the interval's orders are not fixed, or its seed is known already.
     /// @param interval The interval.
     error OrderLog_NotAwaitingSeed(uint32 interval);
+    /// @notice Thrown when the signatures of the other signers count no more.
+    /// @param until The last block time at which they did.
+    error OrderLog_SignaturesEnded(uint32 until);
     /// @notice Thrown when anyone but the randomness beacon brings a seed.
     error OrderLog_OnlyBeacon();
 
-    /// @notice Fix the orders of an interval (operator only).
+    /// @notice Fix the orders of an interval where one signer suffices (operator only).
     /// @param interval One of the two intervals after the head.
     /// @param ordersRoot Root of its orders tree.
     function commitOrders(uint32 interval, bytes32 ordersRoot) external;
+
+    /// @notice Fix the orders of an interval with the signatures of other signers, as many in all as a header needs:
+    /// who fixes orders that nobody may clear brings the market to a stop, so no signer does it alone.
+    /// @param interval One of the two intervals after the head.
+    /// @param ordersRoot Root of its orders tree.
+    /// @param until The last block time at which the signatures count.
+    /// @param signatures Compact signatures (EIP-2098) of the EIP-712 `Orders(uint32 interval,bytes32 ordersRoot,uint32
+    /// until)` by other signers, in ascending order of their addresses.
+    function commitOrdersSigned(uint32 interval, bytes32 ordersRoot, uint32 until, bytes calldata signatures) external;
 
     /// @notice Fix the seed of the interval after the head, whose orders are fixed (beacon only).
     /// @param interval The interval.

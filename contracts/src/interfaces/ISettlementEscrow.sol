@@ -128,12 +128,23 @@ interface ISettlementEscrow {
     function announceWithdrawal(uint32 index, uint64 amount) external;
 
     /// @notice Pay an announced withdrawal, as far as the deposit is not owed (owner only: an older header, in which
-    /// less was due, would spend the announcement).
+    /// less was due, would spend the announcement). All that the participant was ever ahead by is claimed with it,
+    /// because an older leaf could still claim it afterwards. What the fuse holds back of that stays announced.
     /// @param interval Interval of a final header not older than the announcement allows.
     /// @param headerHash Its hash.
     /// @param leaf The participant's state leaf under it.
-    /// @return amount What was paid.
+    /// @return amount What was paid of the deposit.
     function withdraw(uint32 interval, bytes32 headerHash, LeafEvidence calldata leaf) external returns (uint64 amount);
+
+    /// @notice Pay an announced withdrawal to the owner of a number that has no state (owner only): it owes nothing.
+    /// @param interval Interval of a final header not older than the announcement allows.
+    /// @param headerHash Its hash.
+    /// @param index Registration number.
+    /// @param path Siblings from its empty leaf up, 32 bytes each.
+    /// @return amount What was paid.
+    function withdrawUnlisted(uint32 interval, bytes32 headerHash, uint32 index, bytes calldata path)
+        external
+        returns (uint64 amount);
 
     /// @notice Leave a frozen market with everything owed. Anyone may call; the owner is paid.
     /// @param headerHash Hash of the last header that stands.

@@ -199,9 +199,16 @@ contract Handler is Market {
         escrow.announceWithdrawal(uint32(i), amount);
     }
 
-    function withdraw(uint256 i, uint256 wait) external afterwards(wait) {
-        i %= PARTICIPANTS;
+    /// @dev Any final header that the ring still keeps.
+    function _anyFinal(uint256 back) private view returns (uint32 picked) {
         uint32 last = ledger.finalHead();
+        uint32 kept = ledger.nextGate() > RING ? ledger.nextGate() - RING : 1;
+        return last < kept ? 0 : uint32(last - back % (last - kept + 1));
+    }
+
+    function withdraw(uint256 i, uint256 back, uint256 wait) external afterwards(wait) {
+        i %= PARTICIPANTS;
+        uint32 last = _anyFinal(back);
         ISettlementEscrow.Account memory a = escrow.account(uint32(i));
         if (last == 0 || a.announced == 0 || last < a.withdrawableFrom) return;
         bytes32 headerHash = ledger.hashHeader(_header(last));
@@ -210,9 +217,9 @@ contract Handler is Market {
         escrow.withdraw(last, headerHash, leaf);
     }
 
-    function claim(uint256 i, uint256 wait) external afterwards(wait) {
+    function claim(uint256 i, uint256 back, uint256 wait) external afterwards(wait) {
         i %= PARTICIPANTS;
-        uint32 last = ledger.finalHead();
+        uint32 last = _anyFinal(back);
         if (last == 0) return;
         Records.State memory s = _interval(last).post[i];
         if (s.credit <= s.debit + escrow.account(uint32(i)).paid) return;

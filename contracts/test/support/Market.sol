@@ -28,6 +28,8 @@ abstract contract Market is Example {
         bytes32 stateRoot;
     }
 
+    bytes32 internal constant ORDERS_TYPEHASH = keccak256("Orders(uint32 interval,bytes32 ordersRoot,uint32 until)");
+
     uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 3600;
     uint32 internal constant DEADLINE = 7200;
@@ -199,9 +201,45 @@ abstract contract Market is Example {
     /// @dev Fix the orders, reveal the seed, and complete the interval's header with both.
     function fixInputs(Interval memory v) internal returns (bytes32 seed) {
         uint32 interval = ledger.head() + 1;
-        vm.prank(OPERATOR);
-        ledger.commitOrders(interval, ordersRoot(v));
+        fixOrders(interval, ordersRoot(v));
         seed = drawSeed(interval);
+    }
+
+    /// @dev Fix orders, by as many signers as a header needs.
+    function fixOrders(uint32 interval, bytes32 root) internal {
+        uint256 more = ledger.signatures() - 1;
+        if (more == 0) {
+            vm.prank(OPERATOR);
+            ledger.commitOrders(interval, root);
+        } else {
+            uint32 until = uint32(block.timestamp);
+            bytes32 structHash = keccak256(abi.encode(ORDERS_TYPEHASH, interval, root, until));
+            bytes memory list = cosigned(structHash, more);
+            vm.prank(OPERATOR);
+            ledger.commitOrdersSigned(interval, root, until, list);
+        }
+    }
+
+    /// @dev What others sign of a header; of one after a void with its time.
+    function headerStruct(bytes32 headerHash, uint32 restartedAt) internal pure returns (bytes32) {
+        if (restartedAt == 0) return keccak256(abi.encode(keccak256("Header(bytes32 headerHash)"), headerHash));
+        bytes32 typeHash = keccak256("HeaderAnew(bytes32 headerHash,uint32 restartedAt)");
+        return keccak256(abi.encode(typeHash, headerHash, restartedAt));
+    }
+
+    /// @dev Compact signatures of one or both of the other signers, in ascending order of address.
+    function cosigned(bytes32 structHash, uint256 count) internal view returns (bytes memory) {
+        bytes32 digest = keccak256(abi.encodePacked(hex"1901", ledger.domainSeparator(), structHash));
+        (uint256 low, uint256 high) = vm.addr(101) < vm.addr(102) ? (101, 102) : (102, 101);
+        return count == 1
+            ? compactSignature(101, digest)
+            : bytes.concat(compactSignature(low, digest), compactSignature(high, digest));
+    }
+
+    /// @dev EIP-2098: the parity of v is the first bit of s.
+    function compactSignature(uint256 privateKey, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(privateKey, digest);
+        return abi.encodePacked(r, bytes32(uint256(s) | uint256(v - 27) << 255));
     }
 
     /// @dev Everything up to a posted header; returns it as evidence.
