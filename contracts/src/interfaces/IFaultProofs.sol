@@ -14,7 +14,8 @@ import {ICourt} from "./ICourt.sol";
 /// @title One entry point per lie
 /// @notice Each function takes one header and the evidence of one fault in it. If the fault is there, the header and
 /// all after it are void and the bond is slashed; if not, the call reverts and changes nothing. No bond is asked of
-/// the prover. To own the reward, commit to the proof at least one block before sending it.
+/// the prover. To own the reward, commit to the proof at least one block before sending it; if a copy of it is faster,
+/// send it all the same (ICourt, `commit`).
 interface IFaultProofs is ICourt {
     /* ------------------------------------------------ ONE LINE ----------------------------------------------- */
 
