@@ -566,15 +566,15 @@ contract TreeFaultsTest is Market {
 
     function test_allocationForm_aLineOfAnotherKind() public {
         Interval memory v = example();
-        AllocationEvidence memory a = allocationEvidence(v, A);
+        AllocationEvidence memory a = allocationEvidence(v, B);
         bytes memory preimage = bytes.concat(hex"0007", a.record);
-        _provenForm(v, NodeEvidence(preimage, a.slot, a.lower, Build.bus(v.buses[1]), a.position, a.upper));
+        _provenForm(v, NodeEvidence(preimage, a.slot, a.lower, Build.bus(v.buses[2]), a.position, a.upper));
     }
 
     function test_allocationForm_aLineTooShort() public {
         Interval memory v = example();
-        AllocationEvidence memory a = allocationEvidence(v, A);
-        _provenForm(v, NodeEvidence(hex"000201", a.slot, a.lower, Build.bus(v.buses[1]), a.position, a.upper));
+        AllocationEvidence memory a = allocationEvidence(v, B);
+        _provenForm(v, NodeEvidence(hex"000201", a.slot, a.lower, Build.bus(v.buses[2]), a.position, a.upper));
     }
 
     function test_allocationForm_aLineWhereAnInnerNodeBelongs() public {
@@ -615,9 +615,9 @@ contract TreeFaultsTest is Market {
 
     /// @dev Commit to the node as it is, and prove its form.
     function _provenForm(Interval memory v, NodeEvidence memory n) private {
-        v.buses[1].root = _rootFrom(keccak256(n.preimage), n.slot, n.lower);
-        n.bus = Build.bus(v.buses[1]);
-        n.upper = busesTree(v, position(1)).path;
+        v.buses[2].root = _rootFrom(keccak256(n.preimage), n.slot, n.lower);
+        n.bus = Build.bus(v.buses[2]);
+        n.upper = busesTree(v, position(2)).path;
         HeaderEvidence memory h = postInterval(v).header;
         faults.allocationForm(h, n);
         _assertVoided();
