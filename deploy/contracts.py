@@ -1,7 +1,7 @@
 """The contracts as compiled: reading the committed artefacts, and deploying them in one call."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from web3.utils.address import get_create_address
 from deploy.chain import Chain, ChainError
 from deploy.grids import register_grid
 from offchain.errors import ClearwattError
+from offchain.policy import Policy
 from offchain.randomness.drand import Network, evm_key
 
 MAX_RING: Final = 1_280
@@ -139,7 +140,7 @@ class MarketSettings:
     """What a market's contracts are deployed with.
 
     Attributes:
-        policy_hash: Hash of the packed policy.
+        policy: The packed policy.
         contracts_root: Root of the contracts tree at genesis.
         shares_root: Root of the shares tree.
         state_root: Root of the state tree before interval 1.
@@ -174,7 +175,7 @@ class MarketSettings:
         outflow_stake_micro: Deposits from which on an account is not bounded so.
     """
 
-    policy_hash: bytes
+    policy: bytes
     contracts_root: bytes
     shares_root: bytes
     state_root: bytes
@@ -339,7 +340,7 @@ class _Site:
             at["bond"],
             at["faults"],
             at["terms"],
-            s.policy_hash,
+            Policy.unpack(s.policy).hash(),
             s.contracts_root,
             s.shares_root,
             s.state_root,
@@ -357,7 +358,7 @@ class _Site:
         quarter = max(LEAST_ANSWER_S, s.window_seconds // 4)
         patience = quarter if s.answer_seconds is None else s.answer_seconds
         return {
-            "ledger": (ledger,),
+            "ledger": (ledger, s.policy),
             "bond": (bond, list(s.signers) or [payer]),
             "beacon": self._beacon_arguments(),
             "faults": tuple(at[name] for name in peers),
@@ -431,17 +432,15 @@ class _Site:
         if lacking <= 0:
             self._journal.done("bond payment", 0)
             return
-        held = token.functions.balanceOf(payer).call()
-        if held < lacking:
-            if self._settings.token is not None:
-                raise ChainError(
-                    f"bond.paid_micro: {payer} holds {held} micro of the currency and the bond lacks {lacking}; "
-                    "fund the account and deploy again"
-                )
-            self._call("mint", token.functions.mint(payer, lacking - held))
-        if token.functions.allowance(payer, bond.address).call() < lacking:
-            self._call("approve", token.functions.approve(bond.address, lacking))
-        self._call("bond payment", bond.functions.bond(lacking))
+        for step, call in payment(
+            token,
+            payer,
+            bond.functions.bond(lacking),
+            lacking,
+            "bond.paid_micro",
+            test=s.token is None,
+        ):
+            self._call("bond payment" if step == "payment" else step, call)
 
     def _call(self, step: str, function: ContractFunction) -> None:
         self._took(step, self._chain.transact(function)["gasUsed"])
@@ -449,6 +448,42 @@ class _Site:
     def _took(self, step: str, gas: int) -> None:
         self._gas += gas
         self._journal.done(step, gas)
+
+
+def payment(
+    token: Contract,
+    payer: ChecksumAddress,
+    call: ContractFunction,
+    amount: int,
+    field: str,
+    *,
+    test: bool,
+) -> Iterator[tuple[str, ContractFunction]]:
+    """The transactions by which a contract is paid, each asked for when the one before it is mined.
+
+    Args:
+        token: The currency.
+        payer: Who pays.
+        call: Of the contract that takes the amount.
+        amount: In micro.
+        field: Of the configuration that says so, for the error.
+        test: Whether anybody can mint the currency.
+
+    Raises:
+        ChainError: When the payer holds too little.
+    """
+    held = token.functions.balanceOf(payer).call()
+    if held < amount:
+        if not test:
+            raise ChainError(
+                f"{field}: {payer} holds {held} micro of the currency and is to pay {amount}; "
+                "fund the account and deploy again"
+            )
+        yield "mint", token.functions.mint(payer, amount - held)
+    spender = call.address
+    if token.functions.allowance(payer, spender).call() < amount:
+        yield "approve", token.functions.approve(spender, amount)
+    yield "payment", call
 
 
 def least_terms_delay(window_seconds: int, deadline_seconds: int) -> int:

@@ -153,7 +153,7 @@ class Pilot:
         """What the contracts are deployed with."""
         draft = self.genesis(0, bytes(20), nonce, salt_key, 1).state
         return MarketSettings(
-            policy_hash=self.policy.hash(),
+            policy=self.policy.packed(),
             contracts_root=draft.contracts_tree.root,
             shares_root=draft.shares_tree.root,
             state_root=draft.state_tree.root,

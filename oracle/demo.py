@@ -242,7 +242,7 @@ class DemoRun:
         devnet = self.chain.is_devnet
         intervals = len(self.scenario.scarce)
         return MarketSettings(
-            policy_hash=POLICY.hash(),
+            policy=POLICY.packed(),
             contracts_root=draft.state.contracts_tree.root,
             shares_root=draft.state.shares_tree.root,
             state_root=draft.state.state_tree.root,

@@ -14,6 +14,7 @@ import {IRandomnessBeacon} from "./interfaces/IRandomnessBeacon.sol";
 import {Entries} from "./libraries/Entries.sol";
 import {Headers} from "./libraries/Headers.sol";
 import {Network} from "./libraries/Network.sol";
+import {Policies} from "./libraries/Policies.sol";
 import {HeaderEvidence, SeedEvidence} from "./types/Evidence.sol";
 
 /// @title ClearingLedger
@@ -69,9 +70,16 @@ contract ClearingLedger is OrderLog {
 
     /// @notice Open a market at its genesis state.
     /// @param c The settings, see IClearingLedger.Config. `bond` and `faults` may not be deployed yet.
-    constructor(Config memory c)
+    /// @param policy The packed policy at genesis; what it says of meters never changes.
+    constructor(Config memory c, bytes memory policy)
         IntervalRing(c.bond, c.windowSeconds, c.ringSize)
-        OrderLog(c.beacon, c.terms, c.gridVersion, Headers.hashTerms(c.policyHash, c.sharesRoot, c.contractsRoot))
+        OrderLog(
+            c.beacon,
+            c.terms,
+            c.gridVersion,
+            Headers.hashTerms(c.policyHash, c.sharesRoot, c.contractsRoot),
+            Policies.meterLag(policy, c.policyHash)
+        )
     {
         if (c.signatures == 0 || c.faults == address(0) || c.deadlineSeconds == 0 || c.windowSeconds == 0) {
             revert Ledger_BadConfig();

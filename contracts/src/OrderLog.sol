@@ -18,24 +18,29 @@ abstract contract OrderLog is IntervalRing {
     uint32 public immutable gridVersion;
     /// @dev Policy, shares and contracts at genesis, as one hash.
     bytes32 internal immutable _openingTerms;
+    /// @dev How far before a header lies the one whose imbalance it settles.
+    uint256 private immutable _meterLag;
 
     /// @notice Bind the log to what brings its seeds and to what says what is in force.
     /// @param beacon_ The randomness adapter, which may not be deployed yet.
     /// @param terms_ The terms, which may not be deployed yet.
     /// @param gridVersion_ The grid at genesis.
     /// @param openingTerms `H(policyHash ‖ sharesRoot ‖ contractsRoot)` at genesis.
-    constructor(address beacon_, address terms_, uint32 gridVersion_, bytes32 openingTerms) {
-        if (beacon_ == address(0) || terms_ == address(0)) revert Ledger_BadConfig();
+    /// @param meterLag Intervals from a header to the one that settles its readings.
+    constructor(address beacon_, address terms_, uint32 gridVersion_, bytes32 openingTerms, uint256 meterLag) {
+        if (beacon_ == address(0) || terms_ == address(0) || ringSize < meterLag + 4) revert Ledger_BadConfig();
         beacon = beacon_;
         terms = terms_;
         gridVersion = gridVersion_;
         _openingTerms = openingTerms;
+        _meterLag = meterLag;
     }
 
     /// @inheritdoc IOrderLog
     /// @dev When this interval is posted, orders can be fixed for the two after it, in the slots of headers of a lap
-    /// ago. So it is taken only when the header a lap before the third after it is final: then no void can ever need
-    /// what those orders overwrite, neither as a header nor as the one before a header.
+    /// ago. So it is taken only when the header a lap before the third after it, and as many more as readings are late,
+    /// is final: then nothing that can be disputed needs what those orders overwrite, neither as a header nor as the
+    /// one before it nor as the one whose imbalance it settles.
     function acceptSeed(uint32 interval, bytes32 seed) external {
         if (msg.sender != beacon) revert OrderLog_OnlyBeacon();
         Status memory s = _status;
@@ -45,7 +50,7 @@ abstract contract OrderLog is IntervalRing {
         if (uint256(interval) != uint256(head_) + 1 || Entries.tagOf(entry) != _tag(interval, Entries.COMMITTED)) {
             revert OrderLog_NotAwaitingSeed(interval);
         }
-        _requireRoom(uint256(interval) + 3);
+        _requireRoom(uint256(interval) + 3 + _meterLag);
         // Nobody is reserved for where the bond has forgotten who fixed the orders.
         uint256 tag = _tag(interval, s.operator == address(0) ? Entries.OPEN : Entries.SEEDED);
         // No change can hold for an interval whose orders are fixed that was not written before they were.

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IClearingLedger} from "../src/interfaces/IClearingLedger.sol";
 import {ICommitReveal} from "../src/interfaces/ICommitReveal.sol";
 import {IOrderLog} from "../src/interfaces/IOrderLog.sol";
+import {Policies} from "../src/libraries/Policies.sol";
 import {HeaderEvidence} from "../src/types/Evidence.sol";
 import {Market} from "./support/Market.sol";
 
@@ -275,12 +276,29 @@ contract LedgerTest is Market {
         c = _config();
         c.gridVersion = 7;
         vm.expectRevert(abi.encodeWithSignature("GridRegistry_UnknownVersion(uint32)", 7));
-        tryCreate("ClearingLedger", abi.encode(c));
+        tryCreate("ClearingLedger", abi.encode(c, packedPolicy()));
+    }
+
+    /// @dev The ledger keeps what readings are settled against as long as that can be disputed.
+    function test_deploy_hasRoomForLateReadings() public {
+        IClearingLedger.Config memory c = _config();
+        bytes memory late = packedPolicy();
+        vm.expectRevert(Policies.Policies_WrongPolicy.selector);
+        tryCreate("ClearingLedger", abi.encode(c, new bytes(94)));
+        late[61] = bytes1(uint8(2));
+        vm.expectRevert(Policies.Policies_WrongPolicy.selector);
+        tryCreate("ClearingLedger", abi.encode(c, late));
+        c.policyHash = keccak256(abi.encodePacked(uint8(0x0a), late));
+        c.ringSize = 5;
+        vm.expectRevert(IClearingLedger.Ledger_BadConfig.selector);
+        tryCreate("ClearingLedger", abi.encode(c, late));
+        c.ringSize = 6;
+        create("ClearingLedger", abi.encode(c, late));
     }
 
     function _refusedConfig(IClearingLedger.Config memory c) private {
         vm.expectRevert(IClearingLedger.Ledger_BadConfig.selector);
-        tryCreate("ClearingLedger", abi.encode(c));
+        tryCreate("ClearingLedger", abi.encode(c, packedPolicy()));
     }
 
     function _config() private view returns (IClearingLedger.Config memory) {

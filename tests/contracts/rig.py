@@ -232,7 +232,11 @@ def open_rig(
     contracts = {
         "token": token,
         "registry": registry,
-        "ledger": create("ClearingLedger", (*config, 1 << DEPTH, *times, 1 + cosigned, eager)),
+        "ledger": create(
+            "ClearingLedger",
+            (*config, 1 << DEPTH, *times, 1 + cosigned, eager),
+            Policy().packed(),
+        ),
         "bond": create("OracleBond", (*stake, MONEY // 4, least_terms_delay(window_s, DAY_S)), signers),
         "beacon": create("CommitReveal", at["ledger"], [links.pop()]),
         "faults": create("FaultProofs", *(at[name] for name in courts)),

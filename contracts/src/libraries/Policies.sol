@@ -79,6 +79,17 @@ library Policies {
         p.meterOperator = address(uint160(Records.number(packed, 74, 20)));
     }
 
+    /// @notice How many intervals later readings are settled, of a policy held to its hash.
+    /// @param packed The packed policy.
+    /// @param expected The committed hash.
+    /// @return The lag; 0 if none are settled.
+    function meterLag(bytes memory packed, bytes32 expected) internal pure returns (uint256) {
+        if (packed.length != LENGTH || keccak256(abi.encodePacked(uint8(0x0a), packed)) != expected) {
+            revert Policies_WrongPolicy();
+        }
+        return uint8(packed[61]);
+    }
+
     /// @notice Check that a policy may follow another: what states and settled intervals rest on stays, and every
     /// number keeps within the promises of docs/mechanism.md; `offchain/policy.py` is the same in Python.
     /// @param before The packed policy in force.

@@ -101,7 +101,7 @@ abstract contract Market is Example {
             signatures: signatures,
             eager: eager
         });
-        ledger = ClearingLedger(create("ClearingLedger", abi.encode(c)));
+        ledger = ClearingLedger(create("ClearingLedger", abi.encode(c, packedPolicy())));
         address[] memory signers = new address[](3);
         signers[0] = OPERATOR;
         signers[1] = vm.addr(101);

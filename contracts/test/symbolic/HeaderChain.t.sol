@@ -16,7 +16,7 @@ contract HeaderChainSymbolic is Built {
     uint32 private constant DEADLINE = 7200;
     uint256 private constant RING = 8;
     uint256 private constant SENT = 356;
-    bytes32 private constant POLICY = bytes32("policy");
+    bytes32 private constant POLICY = keccak256(abi.encodePacked(uint8(0x0a), new bytes(94)));
     bytes32 private constant CONTRACTS = bytes32("contracts");
     bytes32 private constant SHARES = bytes32("shares");
     bytes32 private constant GENESIS = bytes32("state");
@@ -61,7 +61,7 @@ contract HeaderChainSymbolic is Built {
             signatures: 1,
             eager: false
         });
-        ledger = IClearingLedger(createBuilt("ClearingLedger", abi.encode(c)));
+        ledger = IClearingLedger(createBuilt("ClearingLedger", abi.encode(c, new bytes(94))));
     }
 
     /// @dev Whoever sends what: taken is only the next interval's header, on the one before it, with its inputs.

@@ -25,6 +25,8 @@ DEADLINE_S = 7200
 ANSWER_S = 900
 DEPOSIT = 5_000_000
 BOND = 10_000_000
+#: No rule of a policy is asked for here, but its hash and its length.
+POLICY = bytes(94)
 SECRET = b"a party's secret".ljust(32, b"\0")
 
 
@@ -63,6 +65,7 @@ class Market:
             "bond": at["bond"],
             "faults": at["faults"],
             "terms": at["terms"],
+            "policyHash": web3.keccak(b"\x0a" + POLICY),
             "gridVersion": 1,
             "participants": 2,
             "windowSeconds": WINDOW_S,
@@ -71,12 +74,12 @@ class Market:
             "signatures": 1,
             "eager": True,
         }
-        (config,) = next(e for e in ClearingLedger.abi if e["type"] == "constructor")["inputs"]
+        config, _ = next(e for e in ClearingLedger.abi if e["type"] == "constructor")["inputs"]
         fields = [settings.get(c["name"], bytes(32)) for c in config["components"]]
-        self.ledger = ClearingLedger.deploy(fields, by)
+        self.ledger = ClearingLedger.deploy(fields, POLICY, by)
         stake = (self.token, at["ledger"], at["faults"], self.treasurer, self.relief)
         self.bond = OracleBond.deploy(
-            (*stake, BOND, BOND // 2, BOND // 8, 86_400), [self.operator], by
+            (*stake, BOND, BOND // 2, BOND // 8, 4 * DEADLINE_S + WINDOW_S + 1), [self.operator], by
         )
         self.beacon = CommitReveal.deploy(at["ledger"], [web3.keccak(SECRET)], by)
         self.faults = FaultProofs.deploy(*(at[name] for name in courts), by)
