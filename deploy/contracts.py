@@ -1,7 +1,7 @@
 """The contracts as compiled: reading the committed artefacts, and deploying them in one call."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -432,17 +432,15 @@ class _Site:
         if lacking <= 0:
             self._journal.done("bond payment", 0)
             return
-        held = token.functions.balanceOf(payer).call()
-        if held < lacking:
-            if self._settings.token is not None:
-                raise ChainError(
-                    f"bond.paid_micro: {payer} holds {held} micro of the currency and the bond lacks {lacking}; "
-                    "fund the account and deploy again"
-                )
-            self._call("mint", token.functions.mint(payer, lacking - held))
-        if token.functions.allowance(payer, bond.address).call() < lacking:
-            self._call("approve", token.functions.approve(bond.address, lacking))
-        self._call("bond payment", bond.functions.bond(lacking))
+        for step, call in payment(
+            token,
+            payer,
+            bond.functions.bond(lacking),
+            lacking,
+            "bond.paid_micro",
+            test=s.token is None,
+        ):
+            self._call("bond payment" if step == "payment" else step, call)
 
     def _call(self, step: str, function: ContractFunction) -> None:
         self._took(step, self._chain.transact(function)["gasUsed"])
@@ -450,6 +448,42 @@ class _Site:
     def _took(self, step: str, gas: int) -> None:
         self._gas += gas
         self._journal.done(step, gas)
+
+
+def payment(
+    token: Contract,
+    payer: ChecksumAddress,
+    call: ContractFunction,
+    amount: int,
+    field: str,
+    *,
+    test: bool,
+) -> Iterator[tuple[str, ContractFunction]]:
+    """The transactions by which a contract is paid, each asked for when the one before it is mined.
+
+    Args:
+        token: The currency.
+        payer: Who pays.
+        call: Of the contract that takes the amount.
+        amount: In micro.
+        field: Of the configuration that says so, for the error.
+        test: Whether anybody can mint the currency.
+
+    Raises:
+        ChainError: When the payer holds too little.
+    """
+    held = token.functions.balanceOf(payer).call()
+    if held < amount:
+        if not test:
+            raise ChainError(
+                f"{field}: {payer} holds {held} micro of the currency and is to pay {amount}; "
+                "fund the account and deploy again"
+            )
+        yield "mint", token.functions.mint(payer, amount - held)
+    spender = call.address
+    if token.functions.allowance(payer, spender).call() < amount:
+        yield "approve", token.functions.approve(spender, amount)
+    yield "payment", call
 
 
 def least_terms_delay(window_seconds: int, deadline_seconds: int) -> int:

@@ -21,11 +21,13 @@ from deploy.contracts import (
     artifact_names,
     deploy_all,
     has_code_of,
+    payment,
 )
 from deploy.devnet import embedded
 from deploy.pilot import VACANT, Pilot
 from offchain.errors import InputError
 from offchain.keccak import keccak
+from offchain.records import RESERVE
 
 FORMAT: Final = 1
 REGISTER_AT_ONCE: Final = 100
@@ -221,7 +223,8 @@ def rehearse(pilot: Pilot, payer: ChecksumAddress) -> dict[str, int]:
         deployment = deploy_all(chain, draft.settings(bytes(32), bytes(32)), Notes())
         _register(chain, deployment, draft, steps.__setitem__)
     if pilot.token is not None:
-        del steps["token"], steps["mint"]
+        for step in ("token", "mint", "mint for the reserve"):
+            steps.pop(step, None)
     return steps
 
 
@@ -230,7 +233,21 @@ def _register(chain: Chain, deployment: Deployment, pilot: Pilot, told: Told) ->
     escrow, spent = deployment.escrow, 0
     if pilot.registrar not in (None, chain.payer):
         return 0
-    for first, owners in _batches(pilot.owners):
+    reserve = pilot.policy.reserve_micro
+    if reserve and not int(escrow.functions.ownerOf(RESERVE).call(), 16):
+        # What the policy lets the reserve spend it must own from the first interval on, or it is overdrawn.
+        for step, call in payment(
+            deployment.token,
+            chain.payer,
+            escrow.functions.register(pilot.owners[RESERVE], RESERVE, reserve),
+            reserve,
+            "policy.reserve_micro",
+            test=pilot.token is None,
+        ):
+            gas = int(chain.transact(call)["gasUsed"])
+            told("the reserve's deposit" if step == "payment" else f"{step} for the reserve", gas)
+            spent += gas
+    for first, owners in _batches(pilot.owners, 1 if reserve else 0):
         step = f"participants {first} to {first + len(owners) - 1}"
         if int(escrow.functions.ownerOf(first).call(), 16):
             told(step, 0)
@@ -243,10 +260,9 @@ def _register(chain: Chain, deployment: Deployment, pilot: Pilot, told: Told) ->
 
 
 def _batches(
-    owners: tuple[ChecksumAddress, ...],
+    owners: tuple[ChecksumAddress, ...], first: int
 ) -> Iterator[tuple[int, tuple[ChecksumAddress, ...]]]:
-    """Runs of owners with their first registration number; vacant places are left out."""
-    first = 0
+    """Runs of owners from a registration number on, with their first; vacant places are left out."""
     while first < len(owners):
         last = first
         while last < len(owners) and last < first + REGISTER_AT_ONCE and owners[last] != VACANT:

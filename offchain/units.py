@@ -34,6 +34,8 @@ WH_TICKS_PER_MICRO: Final = 1000
 #: Ticks per currency unit per kWh, and micro per currency unit.
 TICKS_PER_PRICE: Final = 10**6
 MICRO_PER_CURRENCY: Final = 10**6
+#: Collateral where there is no escrow, or more of it: beyond what anybody can owe, and safe to add to.
+UNLIMITED: Final = 2**61
 WH_PER_KWH: Final = 1000
 
 Int64Array = npt.NDArray[np.int64]

@@ -17,7 +17,7 @@ from offchain.commitment.header import Header
 from offchain.keccak import keccak
 from offchain.market import Interval
 from offchain.randomness.links import HashChain
-from offchain.units import Int64Array
+from offchain.units import UNLIMITED, Int64Array
 
 NOBODY: Final = "0x" + 40 * "0"
 """Whom an interval is reserved for after a void."""
@@ -44,7 +44,7 @@ class Operator:
             index, first = (int.from_bytes(topic) for topic in log["topics"][1:])
             # Of one participant they come in the order of the intervals they count from.
             if index < participants and first <= interval:
-                covers[index] = int.from_bytes(log["data"])
+                covers[index] = min(int.from_bytes(log["data"]), UNLIMITED)
         return covers
 
     def commit_orders(self, interval: int, orders_root: bytes) -> int:

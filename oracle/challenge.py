@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
@@ -13,7 +13,7 @@ from web3 import Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.logs import DISCARD
-from web3.types import TxParams, Wei
+from web3.types import TxParams, TxReceipt, Wei
 
 from deploy.chain import Chain
 from deploy.contracts import artifact
@@ -27,8 +27,11 @@ from offchain.proofs import RULES, Proof, bare_claim, kebab, proofs, published_c
 
 #: More than any proof needs but that of the network of the largest grids.
 _CALL_GAS: Final = 16_000_000
-#: The most that paying the reward takes; nobody is paid yet in a call before the reservation.
-_REWARD_GAS: Final = 40_000
+#: The most that paying the reward takes beyond setting it aside, as in a call before the reservation.
+_REWARD_GAS: Final = 20_000
+_OVERTAKEN: Final = (
+    " Somebody's copy was faster: the bond had set the reward aside for who had reserved the proof."
+)
 #: Proofs that need no reservation: the reward is that of who asked for the data, whoever proves.
 UNRESERVED: Final = ("withheld",)
 
@@ -47,6 +50,8 @@ class Challenge:
         cost_wei: What both cost in the chain's own coin: at its present gas price, or as paid.
         voided: Whether the header is void.
         bond_micro: What is left of the bond.
+        overtaken: Whether somebody's copy voided the header before the proof, which then collected the reward that
+            was set aside for who had reserved it.
     """
 
     interval: int
@@ -58,6 +63,7 @@ class Challenge:
     cost_wei: int
     voided: bool
     bond_micro: int
+    overtaken: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,13 +148,16 @@ class Court:
     def submit(self, interval: int, proof: Proof, account: LocalAccount | None = None) -> Challenge:
         """Reserve a proof and send it; the reservation makes copying it worthless.
 
+        Who sends a copy first voids the header, and the reward waits in the bond: the proof itself then collects it.
+
         Args:
             interval: Whose header it voids.
             proof: One that the chain accepts.
             account: Who sends it; the chain's payer if not given.
 
         Raises:
-            ChainError: When the chain refuses it: somebody was faster, or the window has passed.
+            ChainError: When the chain refuses it: somebody was faster who had reserved a proof too, or the window has
+                passed.
         """
         sender = account.address if account else self.chain.payer
         call = self.call(proof)
@@ -157,13 +166,13 @@ class Court:
             commit = self.faults.functions.commit(_reservation(sender, call))
             receipts.append(self.chain.transact(commit, account))
         reserve_gas = sum(int(receipt["gasUsed"]) for receipt in receipts)
-        receipt: Any = self.chain.transact(call, account)
-        (slashed,) = self.bond.events.Slashed().process_receipt(receipt, errors=DISCARD)
+        receipt = self.chain.transact(call, account)
+        reward, overtaken = self._paid(receipt)
         return Challenge(
             interval=interval,
             proof=kebab(proof.function),
             rules=RULES[proof.function],
-            reward_micro=int(slashed["args"]["reward"]),
+            reward_micro=reward,
             gas=int(receipt["gasUsed"]),
             reserve_gas=reserve_gas,
             cost_wei=sum(
@@ -171,7 +180,17 @@ class Court:
             ),
             voided=int(self.ledger.functions.head().call()) < interval,
             bond_micro=int(self.bond.functions.bonded().call()),
+            overtaken=overtaken,
         )
+
+    def _paid(self, receipt: TxReceipt) -> tuple[int, bool]:
+        """The reward that a proof brought, in micro, and whether a copy had come before it."""
+        events = self.bond.events
+        for slashed in events.Slashed().process_receipt(receipt, errors=DISCARD):
+            args = slashed["args"]
+            return (0 if int(args["prover"], 16) == 0 else int(args["reward"])), False
+        (paid,) = events.ReservedPaid().process_receipt(receipt, errors=DISCARD)
+        return int(paid["args"]["amount"]), True
 
 
 def _reservation(sender: ChecksumAddress, call: ContractFunction) -> bytes:
@@ -254,6 +273,7 @@ def challenge_json(challenge: Challenge, fault: str) -> dict[str, object]:
         "cost_wei": challenge.cost_wei,
         "reward": challenge.reward_micro,
         "bond_left": challenge.bond_micro,
+        "overtaken": challenge.overtaken,
     }
 
 
@@ -271,6 +291,7 @@ def print_challenge(challenge: Challenge, console: Console) -> None:
         f"\nInterval {challenge.interval} {did}: the proof `{challenge.proof}`{rules} with its reservation "
         f"{takes} {gas:,} gas, {challenge.cost_wei / 10**18:.6f} of the chain's coin, and {pays} "
         f"{challenge.reward_micro / 10**6:,.2f} of the market's currency to who {sends} it; "
-        f"{challenge.bond_micro / 10**6:,.2f} are in the operator's bond.",
+        f"{challenge.bond_micro / 10**6:,.2f} are in the operator's bond."
+        f"{_OVERTAKEN if challenge.overtaken else ''}",
         soft_wrap=True,
     )

@@ -12,10 +12,11 @@ from typing import Final
 import numpy as np
 
 from offchain.commitment.allocation import SUM_NAMES
-from offchain.commitment.hashing import BUS_TAG, HASH_BYTES, INNER_TAG
+from offchain.commitment.hashing import BUS_TAG, EMPTY_ROOTS, HASH_BYTES, INNER_TAG
 from offchain.commitment.header import Header
-from offchain.proofs.claim import Claim, NodeEvidence
+from offchain.proofs.claim import Claim, NodeEvidence, bus_sums
 from offchain.proofs.preimages import (
+    NO_SALT,
     NO_SUMS,
     SUMS_BYTES,
     Node,
@@ -89,6 +90,25 @@ def with_node(
             for name, by in zip(_TOTALS, change, strict=False)
         }
     return claim.told(_with(claim.header, **fields), known)
+
+
+def deeper(claim: Claim, bus: NodeEvidence) -> Claim:
+    """A bus whose tree has a level more than it needs: its right half is empty."""
+    row = np.frombuffer(bus.preimage[1:], dtype=wire(BUS)).copy()
+    known, empty = claim.known.copy(), EMPTY_ROOTS[int(row["depth"][0])]
+    row["root"] = np.void(
+        known.join(row["root"][0].tobytes(), empty, bus_sums(row[0]), NO_SALT).hash
+    )
+    row["depth"] += 1
+    return with_node(claim.told(claim.header, known), bus, BUS_TAG + row.tobytes())
+
+
+def shallower(claim: Claim, bus: NodeEvidence) -> Claim:
+    """A bus whose tree is the left half of the one it should have; its sums stay."""
+    row = np.frombuffer(bus.preimage[1:], dtype=wire(BUS)).copy()
+    row["root"] = np.void(claim.known[row["root"][0].tobytes()][1 : 1 + HASH_BYTES])
+    row["depth"] -= 1
+    return with_node(claim, bus, BUS_TAG + row.tobytes())
 
 
 def _climb(known: Preimages, node: bytes, index: int, path: bytes, change: Sums) -> bytes:

@@ -31,6 +31,7 @@ from offchain.commitment.header import SENT_BYTES, Header
 from offchain.commitment.terms import Terms
 from offchain.errors import InputError
 from offchain.randomness.drand import compressed_key
+from offchain.units import UNLIMITED
 from oracle.market_contracts import MarketContracts
 
 _POSTED: Final = "HeaderPosted"
@@ -351,7 +352,7 @@ class _Deposits:
             self.accounts[index] = Account()
             return
         if name == "CollateralChanged":
-            micro = int(arguments["micro"])
+            micro = min(int(arguments["micro"]), UNLIMITED)  # more than anybody can owe
             by, self.covered[index] = micro - self.covered.get(index, 0), micro
             if by:
                 self.changes.append(CollateralChange(int(arguments["from"]), index, by))

@@ -288,6 +288,7 @@ class Watcher:
             words = (
                 f"interval {interval} {'is void' if done.voided else 'still stands'}: proof {done.proof}, "
                 f"{done.gas + done.reserve_gas:,} gas, reward {done.reward_micro} micro"
+                f"{', set aside when a copy of it was faster' if done.overtaken else ''}"
             )
             return [Event(Kind.CHALLENGE, words, *about, tuple(map(str, done.rules)))]
         return []

@@ -77,11 +77,23 @@ contract OracleBond is IOracleBond {
         uint80 relieving;
     }
 
+    /// @dev A reward whose header fell to a proof that nobody had reserved, in one slot.
+    /// @param amount In micro.
+    /// @param blockNumber The block of that proof; of the first one if the same was voided again meanwhile.
+    /// @param until From then on it may go to the relief fund.
+    struct Aside {
+        uint96 amount;
+        uint64 blockNumber;
+        uint64 until;
+    }
+
     Stake private _stake;
     /// @inheritdoc IOracleBond
     mapping(address account => bool admitted) public isSigner;
     /// @inheritdoc IOracleBond
     mapping(address account => uint256 amount) public credit;
+    /// @inheritdoc IOracleBond
+    mapping(bytes32 fallen => Aside reward) public aside;
     /// @notice Announced changes of signers.
     mapping(address account => Change change) public changes;
     /// @notice Amount announced to be withdrawn.
@@ -160,20 +172,41 @@ contract OracleBond is IOracleBond {
 
     /// @inheritdoc IOracleBond
     function slash(address prover, bool atOnce) external {
-        if (msg.sender != faults) revert Bond_Unauthorised();
-        Stake memory s = _stake;
-        uint256 amount = penalty < s.bonded ? penalty : s.bonded;
-        // Half of what is left is burned even when less than the penalty is left.
-        uint256 shared = amount / 2;
-        uint256 paid = prover == address(0) ? 0 : reward < shared ? reward : shared;
-        s.bonded -= uint96(amount);
-        s.burning += uint80(amount - shared);
-        s.relieving += uint80(shared - paid);
-        _stake = s;
-        emit Slashed(prover, paid, shared - paid, amount - shared);
+        uint256 paid = _slash(prover);
         if (paid == 0) return;
         if (atOnce) token.safeTransfer(prover, paid);
         else credit[prover] += paid;
+    }
+
+    /// @inheritdoc IOracleBond
+    function slashUnreserved(bytes32 fallen) external {
+        uint256 paid = _slash(address(0));
+        if (paid == 0) return;
+        Aside memory a = aside[fallen];
+        if (a.amount == 0) a.blockNumber = uint64(block.number);
+        a.amount += uint96(paid);
+        a.until = uint64(block.timestamp + delaySeconds);
+        aside[fallen] = a;
+        emit SetAside(fallen, a.amount, a.until);
+    }
+
+    /// @inheritdoc IOracleBond
+    function payReserved(bytes32 fallen, address prover, uint256 reservedIn) external returns (uint256 amount) {
+        if (msg.sender != faults) revert Bond_Unauthorised();
+        amount = aside[fallen].amount;
+        if (amount == 0 || reservedIn >= aside[fallen].blockNumber) return 0;
+        delete aside[fallen];
+        emit ReservedPaid(fallen, prover, amount);
+        token.safeTransfer(prover, amount);
+    }
+
+    /// @inheritdoc IOracleBond
+    function lapse(bytes32 fallen) external {
+        Aside memory a = aside[fallen];
+        if (a.amount == 0 || block.timestamp < a.until) revert Bond_NotDue();
+        delete aside[fallen];
+        _stake.relieving += uint80(a.amount);
+        emit Lapsed(fallen, a.amount);
     }
 
     /// @inheritdoc IOracleBond
@@ -218,6 +251,21 @@ contract OracleBond is IOracleBond {
     /// @inheritdoc IOracleBond
     function bonded() external view returns (uint256) {
         return _stake.bonded;
+    }
+
+    /// @dev Take the penalty and divide it; returns the prover's part.
+    function _slash(address prover) private returns (uint256 paid) {
+        if (msg.sender != faults) revert Bond_Unauthorised();
+        Stake memory s = _stake;
+        uint256 amount = penalty < s.bonded ? penalty : s.bonded;
+        // Half of what is left is burned even when less than the penalty is left.
+        uint256 shared = amount / 2;
+        paid = reward < shared ? reward : shared;
+        s.bonded -= uint96(amount);
+        s.burning += uint80(amount - shared);
+        s.relieving += uint80(shared - paid);
+        _stake = s;
+        emit Slashed(prover, paid, shared - paid, amount - shared);
     }
 
     /// @dev The ledger keeps its own copy, for signatures.

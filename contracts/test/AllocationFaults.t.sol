@@ -548,8 +548,10 @@ contract AllocationFaultsTest is Market {
         vm.prank(address(0xbad));
         faults.bracket(h, a);
         assertEq(token.balanceOf(address(0xbad)), 0);
+        (uint256 amount,,) = bond.aside(ledger.hashHeader(h));
+        assertEq(amount, REWARD);
         bond.distribute();
-        assertEq(token.balanceOf(RELIEF), PENALTY / 2);
+        assertEq(token.balanceOf(RELIEF), PENALTY / 2 - REWARD);
     }
 
     function test_reward_notInTheBlockOfTheReservation() public {

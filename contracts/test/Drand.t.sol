@@ -277,7 +277,7 @@ contract DrandTest is Market {
     }
 
     function test_voidSeed_onlyByTheProofsAndOnlyWhatWasAccepted() public {
-        HeaderEvidence memory h = _post(_signature[0]);
+        HeaderEvidence memory h = _post(_signature[1]);
         SeedEvidence memory accepted = _accepted(ordersRoot(example()));
         bytes32 seed = _drand().seedOf(1, _ROUND, _signature[0]);
         vm.expectRevert(IClearingLedger.Ledger_Unauthorised.selector);
@@ -289,7 +289,35 @@ contract DrandTest is Market {
         ledger.reopenSeed(accepted, bytes32("other"), 1);
         vm.expectRevert(abi.encodeWithSelector(IClearingLedger.Ledger_UnknownHeader.selector, 1));
         h.previousHash = bytes32("other");
-        _proofs().seed(h, _ROUND, _signature[0]);
+        _proofs().seed(h, _ROUND, _signature[1]);
+    }
+
+    /* ------------------------------------------------ OVERTAKEN BY A COPY ------------------------------------ */
+
+    function _overtaken(bytes memory proof) private {
+        vm.prank(WATCHER);
+        faults.commit(keccak256(abi.encode(WATCHER, keccak256(proof))));
+        vm.roll(vm.getBlockNumber() + 1);
+        (bool done,) = address(faults).call(bytes.concat(proof, hex"00"));
+        assertTrue(done, "a copy that nobody reserved voids too");
+        (done,) = address(faults).call(proof);
+        assertTrue(!done, "and its sender collects nothing");
+        vm.prank(WATCHER);
+        (done,) = address(faults).call(proof);
+        assertTrue(done, "the prover's own call");
+        assertEq(token.balanceOf(WATCHER), REWARD);
+        assertEq(bond.bonded(), BOND - PENALTY);
+    }
+
+    function test_seed_whoIsOvertakenByACopyCollects() public {
+        HeaderEvidence memory h = _post(_signature[1]);
+        _overtaken(abi.encodeCall(IInputFaults.seed, (h, _ROUND, _signature[1])));
+    }
+
+    function test_seedAhead_whoIsOvertakenByACopyCollects() public {
+        bytes32 root = _commit();
+        _draw(1, _signature[1]);
+        _overtaken(abi.encodeCall(IInputFaults.seedAhead, (_accepted(root), _ROUND, _signature[1])));
     }
 }
 

@@ -355,7 +355,7 @@ contract UnbondedTest is Market {
     function _slashed(uint256 penalties) private {
         for (uint256 i = 1; i < penalties; ++i) {
             vm.prank(address(faults));
-            bond.slash(address(0), true);
+            bond.slash(WATCHER, true);
         }
         Interval memory v = example();
         fixInputs(v);

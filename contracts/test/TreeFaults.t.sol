@@ -4,7 +4,15 @@ pragma solidity 0.8.37;
 import {ICourt} from "../src/interfaces/ICourt.sol";
 import {IFaultProofs} from "../src/interfaces/IFaultProofs.sol";
 import {Records} from "../src/libraries/Records.sol";
-import {AllocationEvidence, BusEvidence, HeaderEvidence, NodeEvidence, SumEvidence} from "../src/types/Evidence.sol";
+import {Trees} from "../src/libraries/Trees.sol";
+import {
+    AllocationEvidence,
+    BusEvidence,
+    HeaderEvidence,
+    LeafEvidence,
+    NodeEvidence,
+    SumEvidence
+} from "../src/types/Evidence.sol";
 import {Build} from "./support/Build.sol";
 import {Market} from "./support/Market.sol";
 
@@ -381,6 +389,91 @@ contract TreeFaultsTest is Market {
         }
     }
 
+    /* ------------------------------------------------ DEPTH OF A BUS ----------------------------------------- */
+
+    /// @dev Bus 1 with its one line under more levels than none, and the empty right half of its tree.
+    function _deeper(uint256 levels) private returns (HeaderEvidence memory h, AllocationEvidence memory e) {
+        Interval memory v = example();
+        bytes32 sums = Build.sumsHash(v.buses[1].sums, bytes16(0));
+        for (uint256 i = 0; i < levels; ++i) {
+            bytes32 below = v.buses[1].root;
+            v.buses[1].root = keccak256(bytes.concat(hex"02", below, Trees.emptyRoot(i), sums));
+            e.lower = bytes.concat(below, sums);
+        }
+        v.buses[1].depth = levels;
+        e.slot = uint32(1 << (levels - 1));
+        e.bus = Build.rootlessBus(v.buses[1]);
+        e.position = position(1);
+        e.upper = busesTree(v, position(1)).path;
+        h = postInterval(v).header;
+    }
+
+    function testFuzz_busDepth_moreLevelsThanParticipantsNeed(uint256 levels) public {
+        (HeaderEvidence memory h, AllocationEvidence memory e) = _deeper(1 + levels % 32);
+        faults.busDepth(h, e);
+        _assertVoided();
+    }
+
+    function test_busDepth_byTheFirstSlotOfTheRightHalfOnly() public {
+        (HeaderEvidence memory h, AllocationEvidence memory e) = _deeper(3);
+        for (uint32 slot = 5; slot < 8; ++slot) {
+            e.slot = slot;
+            vm.expectRevert(_NOT_PROVEN);
+            faults.busDepth(h, e);
+        }
+        e.slot = 0;
+        vm.expectRevert(_NOT_COMMITTED);
+        faults.busDepth(h, e);
+        e.slot = 4;
+        e.record = hex"00";
+        vm.expectRevert(_MALFORMED);
+        faults.busDepth(h, e);
+        e.record = "";
+        e.lower = new bytes(64 * 4);
+        vm.expectRevert(_MALFORMED);
+        faults.busDepth(h, e);
+    }
+
+    function test_busDepth_ofHonestBusesThatSlotIsTaken() public {
+        Interval memory v = example();
+        HeaderEvidence memory h = postInterval(v).header;
+        for (uint256 bus = 0; bus < 3; bus += 2) {
+            AllocationEvidence memory e = emptySlotEvidence(v, bus, 3);
+            vm.expectRevert(_NOT_PROVEN);
+            faults.busDepth(h, e);
+            e = emptySlotEvidence(v, bus, 2);
+            vm.expectRevert(_NOT_COMMITTED);
+            faults.busDepth(h, e);
+        }
+    }
+
+    function test_busDepth_aBusOfNobodyHasNoLevel() public {
+        Interval memory v = example();
+        v.allocations[A].index = NO_LINE;
+        complete(v);
+        HeaderEvidence memory h = _postLazily(v);
+        AllocationEvidence memory e = emptySlotEvidence(v, 1, 0);
+        vm.expectRevert(_NOT_PROVEN);
+        faults.busDepth(h, e);
+    }
+
+    function test_placement_aBusTooShallowForOneOfItsParticipants() public {
+        Interval memory v = example();
+        v.buses[2].depth = 1;
+        v.buses[2].root = _hashOpened(_leftOfBus2(v));
+        HeaderEvidence memory h = postInterval(v).header;
+        AllocationEvidence memory e = allocationEvidence(v, B);
+        e.lower = part(e.lower, 0, 64);
+        for (uint256 i = 0; i < PARTICIPANTS; ++i) {
+            LeafEvidence memory c = contractEvidence(i);
+            if (i == R) continue;
+            vm.expectRevert(_NOT_PROVEN);
+            faults.placement(h, e, uint32(i), c);
+        }
+        faults.placement(h, e, uint32(R), contractEvidence(R));
+        _assertVoided();
+    }
+
     /* ------------------------------------------------ PRICE -------------------------------------------------- */
 
     function test_price_notThatOfTheTightestLayer() public {
@@ -473,29 +566,29 @@ contract TreeFaultsTest is Market {
 
     function test_allocationForm_aLineOfAnotherKind() public {
         Interval memory v = example();
-        AllocationEvidence memory a = allocationEvidence(v, A);
+        AllocationEvidence memory a = allocationEvidence(v, B);
         bytes memory preimage = bytes.concat(hex"0007", a.record);
-        _provenForm(v, NodeEvidence(preimage, a.slot, a.lower, Build.bus(v.buses[1]), a.position, a.upper));
+        _provenForm(v, NodeEvidence(preimage, a.slot, a.lower, Build.bus(v.buses[2]), a.position, a.upper));
     }
 
     function test_allocationForm_aLineTooShort() public {
         Interval memory v = example();
-        AllocationEvidence memory a = allocationEvidence(v, A);
-        _provenForm(v, NodeEvidence(hex"000201", a.slot, a.lower, Build.bus(v.buses[1]), a.position, a.upper));
+        AllocationEvidence memory a = allocationEvidence(v, B);
+        _provenForm(v, NodeEvidence(hex"000201", a.slot, a.lower, Build.bus(v.buses[2]), a.position, a.upper));
     }
 
     function test_allocationForm_aLineWhereAnInnerNodeBelongs() public {
         Interval memory v = example();
-        AllocationEvidence memory a = allocationEvidence(v, A);
+        AllocationEvidence memory a = allocationEvidence(v, B);
         bytes memory preimage = bytes.concat(hex"0002", a.record);
-        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), Build.bus(v.buses[1]), a.position, a.upper));
+        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), Build.bus(v.buses[2]), a.position, a.upper));
     }
 
     function test_allocationForm_anInnerNodeWithoutSums() public {
         Interval memory v = example();
-        AllocationEvidence memory a = allocationEvidence(v, A);
+        AllocationEvidence memory a = allocationEvidence(v, B);
         bytes memory preimage = bytes.concat(hex"01", bytes32(uint256(1)), bytes32(uint256(2)));
-        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), Build.bus(v.buses[1]), a.position, a.upper));
+        _provenForm(v, NodeEvidence(preimage, 0, tail(a.lower, 64), Build.bus(v.buses[2]), a.position, a.upper));
     }
 
     function test_allocationForm_somethingElseWhereABusBelongs() public {
@@ -522,9 +615,9 @@ contract TreeFaultsTest is Market {
 
     /// @dev Commit to the node as it is, and prove its form.
     function _provenForm(Interval memory v, NodeEvidence memory n) private {
-        v.buses[1].root = _rootFrom(keccak256(n.preimage), n.slot, n.lower);
-        n.bus = Build.bus(v.buses[1]);
-        n.upper = busesTree(v, position(1)).path;
+        v.buses[2].root = _rootFrom(keccak256(n.preimage), n.slot, n.lower);
+        n.bus = Build.bus(v.buses[2]);
+        n.upper = busesTree(v, position(2)).path;
         HeaderEvidence memory h = postInterval(v).header;
         faults.allocationForm(h, n);
         _assertVoided();

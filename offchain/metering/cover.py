@@ -7,20 +7,17 @@ operator can be driven to a debt that nobody covers. All money is in micro.
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from offchain.orders.table import OrderTable
 from offchain.policy import Policy
-from offchain.units import WH_TICKS_PER_MICRO, Int64Array
+from offchain.units import UNLIMITED, WH_TICKS_PER_MICRO, Int64Array
 
 Table = npt.NDArray[np.void]
 Amount = TypeVar("Amount", int, Int64Array)
-
-#: Collateral where there is no escrow: more than anybody can owe, and safe to add to.
-UNLIMITED: Final = 2**61
 
 
 def rooms(state: Table, collateral: Int64Array | None) -> Int64Array:

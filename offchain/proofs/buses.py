@@ -17,6 +17,7 @@ from offchain.commitment.hashing import (
     HASH_BYTES,
     INNER_TAG,
     LEAF_TAG,
+    MAX_DEPTH,
     SALT_BYTES,
     SUM_INNER_TAG,
 )
@@ -24,7 +25,7 @@ from offchain.commitment.header import NO_READINGS_ROOT
 from offchain.errors import InputError
 from offchain.keccak import keccak
 from offchain.pricing import layer_tightness, price_ticks
-from offchain.proofs.claim import BusEvidence, Claim, NodeAt, SumEvidence, bus_sums
+from offchain.proofs.claim import BusEvidence, Claim, NodeAt, SumEvidence, bus_sums, slot_evidence
 from offchain.proofs.lines import Shown
 from offchain.proofs.opening import opening
 from offchain.proofs.preimages import (
@@ -120,6 +121,19 @@ def bus_placement(claim: Claim) -> Iterator[Shown]:
         for bus, place in enumerate(position):
             if place >> node.height == node.evidence.position:
                 yield (bus, BusEvidence(b"", place, node.evidence.upper)), True
+
+
+def bus_depth(claim: Claim) -> Iterator[Shown]:
+    """A bus's tree is deeper than its participants need: the first slot of its right half is empty."""
+    for at in claim.nodes:
+        if at.bus is None or keccak(at.evidence.preimage) != EMPTY_ROOTS[min(at.height, 32)]:
+            continue
+        depth = int(at.bus["depth"])
+        far = 1 << depth >> 1
+        inside = depth > 0 and far >> at.height == at.evidence.slot
+        slot = far if inside else at.evidence.slot << at.height
+        if depth <= MAX_DEPTH:
+            yield (slot_evidence(at.evidence, b"", slot),), inside
 
 
 def totals(claim: Claim) -> Iterator[Shown]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ from offchain.proofs.preimages import (
 from offchain.records import (
     ALLOCATION,
     BUS,
+    CONTRACT,
     KIND_ALLOCATION,
     KIND_CONTRACT,
     KIND_ORDER,
@@ -245,8 +247,32 @@ class Claim:
         return self._leaves[root]
 
     @cached_property
+    def participants(self) -> Counter[int]:
+        """How many contracts are known at each bus."""
+        leaves = self.leaves(self.header.contracts_root).values()
+        records = [leaf.record for leaf in leaves if len(leaf.record) == CONTRACT.itemsize]
+        table = np.frombuffer(b"".join(records), dtype=wire(CONTRACT))
+        return Counter(table["bus"].tolist())
+
+    def far_slot(self, bus: Row, *, hidden: int = 0) -> int | None:
+        """Where nobody lies at a bus whose tree is deeper than its participants need; None if it is not.
+
+        By what lies there alone such a tree is a fault: it may be as large as it likes, and is not to be opened.
+
+        Args:
+            bus: its record.
+            hidden: how many more may be there than have a contract that is known.
+        """
+        depth = int(bus["depth"])
+        needed = depth_of(self.participants[int(bus["bus"])] + hidden)
+        return 1 << (depth - 1) if depth > needed else None
+
+    @cached_property
     def nodes(self) -> list[NodeAt]:
-        """Every node of the allocation tree that is known: first above the buses, then below."""
+        """Every node of the allocation tree that is known: first above the buses, then below.
+
+        Of a bus whose tree is deeper than its participants can need, those on the way to its far slot.
+        """
         depth, root = self.grid.holarchy.depth, self.header.allocation_root
         above = [
             NodeAt(
@@ -257,9 +283,15 @@ class Claim:
             for place in self.known.walk(root, depth, sums=True)
         ]
         below = []
+        hidden = (1 << self.depth) - len(self.leaves(self.header.contracts_root))
         for bus in (row for row in map(_bus_row, above) if row is not None):
             at, row = bus
-            under = self.known.walk(row["root"].tobytes(), int(row["depth"]), sums=True)
+            under = self.known.walk(
+                row["root"].tobytes(),
+                int(row["depth"]),
+                sums=True,
+                towards=self.far_slot(row, hidden=hidden),
+            )
             record, upper = at.evidence.preimage[1:], at.evidence.upper
             below += [
                 NodeAt(

@@ -234,7 +234,7 @@ def _follows(
 
 
 def placement(claim: Claim) -> Iterator[Shown]:
-    """A line lies elsewhere than its contract says, or something else lies in its place."""
+    """A line lies elsewhere than its contract says, something else lies in its place, or its bus has no such place."""
     contracts = claim.leaves(claim.header.contracts_root)
     places = {
         (int(row["bus"]), int(row["slot"])): index
@@ -252,6 +252,29 @@ def placement(claim: Claim) -> Iterator[Shown]:
     for evidence, bus in _empty_slots(claim, list(places)):
         index = places[bus, evidence.slot]
         yield (evidence, index, contracts[index]), True
+    for evidence, place in _beyond(claim, list(places)):
+        index = places[place]
+        yield (evidence, index, contracts[index]), True
+
+
+def _beyond(
+    claim: Claim, wanted: list[tuple[int, int]]
+) -> Iterator[tuple[AllocationEvidence, tuple[int, int]]]:
+    """Of some (bus, slot), those that the tree of their bus does not have, each beside something that lies in it."""
+    slots: dict[int, list[int]] = {}
+    for bus, slot in wanted:
+        slots.setdefault(bus, []).append(slot)
+    shown = [(line.evidence, line.bus) for line in claim.lines]
+    shown += [
+        (slot_evidence(at.evidence, b"", at.evidence.slot << at.height), at.bus)
+        for at in claim.nodes
+        if at.bus is not None and keccak(at.evidence.preimage) == EMPTY_ROOTS[min(at.height, 32)]
+    ]
+    for evidence, row in shown:
+        bus, depth = int(row["bus"]), int(row["depth"])
+        for slot in slots.pop(bus, ()):
+            if slot >> depth:
+                yield evidence, (bus, slot)
 
 
 def _empty_slots(

@@ -142,13 +142,16 @@ class Preimages:
 
     # READING
 
-    def walk(self, root: bytes, depth: int, *, sums: bool) -> Iterator[Place]:
+    def walk(
+        self, root: bytes, depth: int, *, sums: bool, towards: int | None = None
+    ) -> Iterator[Place]:
         """Every node of a tree that is known, parents before their children, left to right.
 
         Args:
             root: Where to start.
             depth: Of the tree.
             sums: Whether its inner nodes carry sums; otherwise it is a plain tree.
+            towards: Only the nodes on the way to this leaf, where the tree may hold more than can be walked.
         """
         tag, size = (SUM_INNER_TAG, SUM_BYTES) if sums else (INNER_TAG, PLAIN_BYTES)
         waiting = [(root, depth, 0, b"")]
@@ -164,8 +167,13 @@ class Preimages:
                 preimage[at : at + HASH_BYTES] for at in range(1, size, HASH_BYTES)
             )
             step = b"".join(rest)
-            waiting.append((right, height - 1, 2 * position + 1, left + step + path))
-            waiting.append((left, height - 1, 2 * position, right + step + path))
+            right_at = (right, height - 1, 2 * position + 1, left + step + path)
+            left_at = (left, height - 1, 2 * position, right + step + path)
+            waiting += [
+                child
+                for child in (right_at, left_at)
+                if towards is None or towards >> child[1] == child[2]
+            ]
 
     def opened(self, preimage: bytes) -> bytes:
         """An inner node with sums as the contracts open it: ``left ‖ right ‖ sums ‖ salt``."""

@@ -24,6 +24,7 @@ from offchain.proofs.subtrees import (
     KIND_STATE_BEFORE,
     answer_bytes,
     hidden_subtrees,
+    hides,
     shown,
 )
 from offchain.records import (
@@ -136,18 +137,36 @@ def _allocation(claim: Claim) -> Iterator[Ask]:
     yield from _nodes(claim, _NO_BUS, root, depth)
     for at in claim.buses:
         if int(at.row["depth"]) <= MAX_BUS_DEPTH:
-            below = at.row["root"].tobytes()
-            yield from _nodes(claim, at.evidence, below, int(at.row["depth"]))
+            below, deep = at.row["root"].tobytes(), int(at.row["depth"])
+            slot = claim.far_slot(at.row)
+            if slot is None:
+                yield from _nodes(claim, at.evidence, below, deep)
+            else:
+                known = not hides(claim.known, below, deep, slot)
+                yield _node(claim, at.evidence, below, deep, (0, slot), known=known)
 
 
 def _nodes(claim: Claim, bus: BusEvidence, root: bytes, depth: int) -> Iterator[Ask]:
     """The first hidden node of a tree with sums, or else its first leaf."""
     found = next(_hidden(claim, root, depth, SUM_INNER_TAG, 1 + 3 * HASH_BYTES), None)
-    height, position = found or (0, 0)
+    yield _node(claim, bus, root, depth, found or (0, 0), known=found is None)
+
+
+def _node(
+    claim: Claim,
+    bus: BusEvidence,
+    root: bytes,
+    depth: int,
+    place: tuple[int, int],
+    *,
+    known: bool,
+) -> Ask:
+    """Ask for a node of a tree with sums by its height and position."""
+    height, position = place
     question = Question(claim.header_hash, root, KIND_ALLOCATION, depth, height, position)
     arguments = (claim.evidence, bus, height, position)
     size = ALLOCATION.itemsize + 2 * HASH_BYTES * depth
-    yield Ask("askNode", arguments, question, size, found is None)
+    return Ask("askNode", arguments, question, size, known)
 
 
 def _hidden(

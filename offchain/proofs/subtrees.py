@@ -80,7 +80,8 @@ def answer_bytes(question: Question) -> int:
 def hidden_subtrees(claim: Claim) -> Iterator[tuple[Question, Arguments]]:
     """What nobody has shown of a header, in as few questions as there can be, each with the arguments of askLeaves.
 
-    Lines can be asked for once their bus is known; until then its subtree of buses is asked for.
+    Lines can be asked for once their bus is known; until then its subtree of buses is asked for. Of a bus whose tree is
+    deeper than the participants known there need, only the far slot is: what lies there decides.
     """
     header = claim.header
     for kind, name in _PLACES:
@@ -90,9 +91,26 @@ def hidden_subtrees(claim: Claim) -> Iterator[tuple[Question, Arguments]]:
     depth = claim.grid.holarchy.depth
     yield from _questions(claim, KIND_BUSES, header.allocation_root, depth, _NO_BUS)
     for at in claim.buses:
-        if int(at.row["depth"]) <= MAX_BUS_DEPTH:
-            root = at.row["root"].tobytes()
-            yield from _questions(claim, KIND_LINES, root, int(at.row["depth"]), at.evidence)
+        root, deep = at.row["root"].tobytes(), int(at.row["depth"])
+        if deep > MAX_BUS_DEPTH:
+            continue
+        slot = claim.far_slot(at.row)
+        if slot is None:
+            yield from _questions(claim, KIND_LINES, root, deep, at.evidence)
+        elif hides(claim.known, root, deep, slot):
+            arguments = (claim.evidence, at.evidence, KIND_ALLOCATION, 0, slot)
+            yield Question(claim.header_hash, root, KIND_LINES, deep, 0, slot), arguments
+
+
+def hides(known: Preimages, root: bytes, depth: int, slot: int) -> bool:
+    """Whether nobody has shown what lies in a slot of a tree with sums, if only that it is in an empty subtree."""
+    node = root
+    for level in range(depth - 1, -1, -1):
+        children = _children(known, node, sums=True) if known.has(node) else None
+        if children is None:
+            break
+        node = children[slot >> level & 1]
+    return not known.has(node)
 
 
 def _questions(

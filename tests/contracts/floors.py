@@ -41,6 +41,8 @@ _BYTES: Final[Mapping[str, int]] = {
     "path": DEPTH * _HASH,
     "allocation.record": wire(ALLOCATION).itemsize,
     "earlier.record": wire(ALLOCATION).itemsize,
+    "slot.record": 0,
+    "slot.bus": _BUS,
     "lower": (DEPTH - BUS_DEPTH) * 2 * _HASH,
     "upper": BUS_DEPTH * 2 * _HASH,
     "allocation.bus": _BUS,

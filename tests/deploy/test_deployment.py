@@ -12,12 +12,13 @@ import pytest
 
 from deploy import devnet
 from deploy.chain import Chain, ChainError, development_key
-from deploy.contracts import CONTRACTS, GROUP, has_code_of
+from deploy.contracts import CONTRACTS, GROUP, artifact, has_code_of
 from deploy.deployment import DeploymentFile, deploy_pilot, rehearse
 from deploy.pilot import Pilot, read_pilot
 from offchain.commitment.bundle import read_genesis
 from offchain.errors import InputError
 from offchain.randomness.drand import QUICKNET, compressed_key
+from offchain.records import RESERVE
 from oracle import cli
 from oracle.commands.deploy import caveats
 from tests.randomness.network import LocalNetwork
@@ -308,6 +309,40 @@ def with_beacon(folder: Path, section: str) -> Pilot:
     (folder / "pilot.toml").write_text(f"{head}[beacon]\n{section}\n")
     (folder / PEOPLE.name).write_text(PEOPLE.read_text())
     return read_pilot(folder / "pilot.toml")
+
+
+def test_the_reserve_is_paid_what_it_may_spend(chain: Chain, tmp_path: Path) -> None:
+    example = read_pilot(EXAMPLE)
+    pilot = replace(example, policy=replace(example.policy, reserve_micro=7_000_000))
+    out = tmp_path / "d.json"
+    foretold = rehearse(pilot, chain.payer)
+    deployment = deploy_pilot(chain, pilot, out)
+    escrow = deployment.escrow.functions
+    assert escrow.collateralAt(RESERVE, 1).call() == 7_000_000
+    assert [escrow.account(i).call()[3] for i in range(1, len(pilot.owners))] == [0] * 4
+    assert escrow.ownerOf(RESERVE).call() == pilot.owners[RESERVE]
+    assert "the reserve's deposit" in foretold
+    before = sent(chain)
+    deploy_pilot(chain, pilot, out)
+    assert sent(chain) == before
+
+
+def test_a_payer_without_the_reserve_s_deposit_is_told_the_field(
+    chain: Chain, tmp_path: Path
+) -> None:
+    example = read_pilot(EXAMPLE)
+    compiled = artifact("TestToken")
+    token, _ = chain.deploy("TestToken", compiled.abi, compiled.bytecode)
+    chain.transact(token.functions.mint(chain.payer, example.paid_micro))
+    policy = replace(example.policy, reserve_micro=7_000_000)
+    pilot = replace(example, policy=policy, token=token.address)
+    with pytest.raises(
+        ChainError, match=r"policy.reserve_micro: .* holds 0 micro .* pay 7000000; fund"
+    ):
+        deploy_pilot(chain, pilot, tmp_path / "d.json")
+    chain.transact(token.functions.mint(chain.payer, 7_000_000))
+    deployment = deploy_pilot(chain, pilot, tmp_path / "d.json")
+    assert deployment.escrow.functions.collateralAt(RESERVE, 1).call() == 7_000_000
 
 
 def test_seeds_can_be_drand_rounds(chain: Chain, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from offchain.records import (
     STATE,
     wire,
 )
-from oracle.forgery import with_fields, with_leaf, with_node
+from oracle.forgery import deeper, shallower, with_fields, with_leaf, with_node
 from oracle.lies import changed, followed, tell
 from tests.proofs.court import FILED, Stage
 
@@ -164,6 +164,14 @@ def _buses(claim: Claim, own: bytes) -> Iterator[Mutant]:
                 except OverflowError:
                     continue
                 yield Mutant("bus", field, how, lie, own)
+    yield Mutant("bus", "(whole)", "a level deeper, root follows", deeper(claim, at.evidence), own)
+    at = next(node for node in claim.nodes if node.bus is not None and node.bus["depth"] > 0)
+    bus = next(
+        node.evidence
+        for node in claim.nodes
+        if node.bus is None and node.evidence.preimage == BUS_TAG + at.evidence.bus
+    )
+    yield Mutant("bus", "(whole)", "a level shallower, root follows", shallower(claim, bus), own)
 
 
 def _leaves(claim: Claim, own: bytes) -> Iterator[Mutant]:

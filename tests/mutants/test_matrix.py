@@ -54,6 +54,11 @@ def test_an_order_said_not_to_be_covered_is_voided_though_all_else_agrees(matrix
     assert matrix.count["allocation", "(whole)", VOIDED, "uncovered"] == 1
 
 
+def test_a_bus_of_another_depth_is_voided_though_its_root_follows(matrix: Matrix) -> None:
+    assert matrix.count["bus", "(whole)", VOIDED, "bus-depth"] == 1
+    assert matrix.count["bus", "(whole)", VOIDED, "placement"] == 1
+
+
 @pytest.mark.slow
 def test_the_chain_does_what_the_matrix_says(stage: Stage, matrix: Matrix) -> None:
     assert [told for pair in matrix.examples() if (told := confirm(stage, *pair))] == []

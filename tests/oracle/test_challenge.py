@@ -9,8 +9,12 @@ from typing import Any
 
 import click
 import pytest
+from eth_account.signers.local import LocalAccount
 from rich.console import Console
+from web3.contract.contract import ContractFunction
+from web3.types import TxReceipt
 
+from deploy.chain import development_key
 from offchain.audit.findings import Rule
 from oracle import cli
 from oracle.challenge import Challenge, print_challenge
@@ -69,11 +73,40 @@ def test_what_is_sent_voids_the_header_pays_the_sender_and_costs_no_more_than_wa
     had = token.balanceOf(sender).call()
     assert cli.run(command(run, "--yes", "--json")) == 1
     done = told(capsys)
-    assert done["voided"] is True
+    assert (done["voided"], done["overtaken"]) == (True, False)
     assert head(run) == LAST - 1
     assert token.balanceOf(sender).call() == had + done["reward"]
     assert done["gas"] <= offered["gas"] < done["gas"] + 40_000
     assert done["reserve_gas"] <= offered["reserve_gas"] < done["reserve_gas"] + 10_000
+
+
+@pytest.mark.parametrize("json_wanted", [True, False])
+def test_who_is_overtaken_by_a_copy_is_told_and_paid(
+    json_wanted: bool,
+    run: DemoRun,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chain, token, sender = run.chain, run.contracts.token.functions, run.chain.payer
+    transact, copier = chain.transact, development_key("copier", 0)
+    had = token.balanceOf(sender).call()
+
+    def overtaken(call: ContractFunction, account: LocalAccount | None = None) -> TxReceipt:
+        if call.fn_name == "payment":
+            chain.transfer(copier.address, 10**19)
+            transact(call, copier)
+        return transact(call, account)
+
+    monkeypatch.setattr(chain, "transact", overtaken)
+    assert cli.run(command(run, "--yes", *(["--json"] if json_wanted else []))) == 1
+    if json_wanted:
+        done = told(capsys)
+        assert (done["voided"], done["overtaken"]) == (True, True)
+        assert done["reward"] == run.contracts.bond.functions.reward().call()
+    else:
+        assert "Somebody's copy was faster" in capsys.readouterr().out
+    assert token.balanceOf(sender).call() == had + run.contracts.bond.functions.reward().call()
+    assert head(run) == LAST - 1
 
 
 def test_where_nobody_can_be_asked_nothing_is_sent(

@@ -42,7 +42,7 @@ from offchain.settlement import apportion
 from oracle.bundles import BundleDirectory
 from oracle.chain import Operator
 from oracle.demo import DemoRun
-from oracle.forgery import with_leaf, with_node
+from oracle.forgery import deeper, shallower, with_leaf, with_node
 from oracle.lies import NAMES, ORDER_LIES, Truth, changed, followed, tell
 from oracle.reader import read_market
 from oracle.scenario import draw_scenario
@@ -147,6 +147,21 @@ def bottomless_bus(claim: Claim) -> Claim:
     return with_node(claim, at.evidence, BUS_TAG + record.tobytes())
 
 
+def crowded(at: NodeAt) -> bool:
+    """Whether a node is a bus with more than one participant."""
+    return a_bus(at) and np.frombuffer(at.evidence.preimage[1:], dtype=wire(BUS))["depth"][0] > 0
+
+
+def deeper_bus(claim: Claim) -> Claim:
+    """A bus with room for twice as many participants as it needs."""
+    return deeper(claim, a_node(claim, crowded).evidence)
+
+
+def shallower_bus(claim: Claim) -> Claim:
+    """A bus without room for all of its participants."""
+    return shallower(claim, a_node(claim, crowded).evidence)
+
+
 def salted_zone(claim: Claim) -> Claim:
     """A sum above the buses under a salt that nobody knows."""
     at = a_node(claim, lambda at: an_inner(at) and at.bus is None)
@@ -247,6 +262,8 @@ FORGERIES: dict[str, tuple[str, Forgery]] = {
     "a bus's angle": ("busVector", false_angle),
     "a bus in another's place": ("busPlacement", swapped_buses),
     "a bus too deep to open": ("busPlacement", bottomless_bus),
+    "a bus a level deeper than it needs": ("busDepth", deeper_bus),
+    "a bus too shallow for its participants": ("placement", shallower_bus),
     "a salt above the buses": ("sumNode", salted_zone),
     "two buses left out": ("busPlacement", missing_branch),
     "a line in another's slot": ("placement", exchanged_lines),

@@ -150,9 +150,14 @@ abstract contract AllocationFaults is Court, IFaultProofs {
             (a, b) = Committed.allocation(h, allocation);
             isHis = a.index == index;
         }
-        bool isHisPlace = named && Records.number(contract_.record, 24, 2) == b.bus
-            && Records.number(contract_.record, 26, 4) == allocation.slot;
-        _convict(header, isHis != isHisPlace);
+        bool isHisPlace = false;
+        bool hasPlace = true;
+        if (named && Records.number(contract_.record, 24, 2) == b.bus) {
+            uint256 slot = Records.number(contract_.record, 26, 4);
+            isHisPlace = slot == allocation.slot;
+            hasPlace = slot >> b.depth == 0;
+        }
+        _convict(header, isHis != isHisPlace || !hasPlace);
     }
 
     /// @inheritdoc IFaultProofs

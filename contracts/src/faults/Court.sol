@@ -67,7 +67,14 @@ abstract contract Court is ICourt {
     /// @param header The header.
     /// @param proven Whether the fault was shown.
     function _convict(HeaderEvidence calldata header, bool proven) internal {
-        _void(header, proven, false, _reservedBy(msg.sender));
+        _judge(header, proven, false);
+    }
+
+    /// @notice Void a header for a fault of its orders, which are then committed anew under another seed.
+    /// @param header The header.
+    /// @param proven Whether the fault was shown.
+    function _convictOrders(HeaderEvidence calldata header, bool proven) internal {
+        _judge(header, proven, true);
     }
 
     /// @notice Void a header for a fault that somebody has shown beforehand, who is rewarded whoever sends the proof.
@@ -75,14 +82,33 @@ abstract contract Court is ICourt {
     /// @param prover Who has shown it; address 0 if nobody has.
     /// @param ordersFault Whether its orders are what is missing, which are then committed anew.
     function _convictFor(HeaderEvidence calldata header, address prover, bool ordersFault) internal {
-        _void(header, prover != address(0), ordersFault, prover);
+        if (prover == address(0)) revert Fault_NotProven();
+        emit FaultProven(ledger.voidFrom(header, ordersFault), msg.sig, msg.sender);
+        bond.slash(prover, prover == msg.sender);
     }
 
-    /// @notice Void a header for a fault of its orders, which are then committed anew under another seed.
+    /// @notice Slash for a header that has just been voided.
     /// @param header The header.
-    /// @param proven Whether the fault was shown.
-    function _convictOrders(HeaderEvidence calldata header, bool proven) internal {
-        _void(header, proven, true, _reservedBy(msg.sender));
+    function _slash(HeaderEvidence calldata header) internal {
+        if (_isReserved()) bond.slash(msg.sender, true);
+        else bond.slashUnreserved(ledger.hashHeader(header));
+    }
+
+    /// @notice Collect what was set aside when somebody who had not reserved a proof was faster.
+    /// @param fallen What was voided: a header's hash, or that of a seed's evidence.
+    /// @param reason The error if there is nothing for the sender to collect.
+    function _collect(bytes32 fallen, bytes memory reason) internal {
+        uint256 reserved = committedIn[_reservation()];
+        if (reserved != 0 && bond.payReserved(fallen, msg.sender, reserved) != 0) return;
+        assembly ("memory-safe") {
+            revert(add(reason, 0x20), mload(reason))
+        }
+    }
+
+    /// @notice Whether the sender has reserved this very call in an earlier block.
+    function _isReserved() internal view returns (bool) {
+        uint256 reserved = committedIn[_reservation()];
+        return reserved != 0 && reserved < block.number;
     }
 
     /// @notice What a participant's deposit covers in an interval, in micro.
@@ -92,17 +118,18 @@ abstract contract Court is ICourt {
         return escrow.collateralAt(uint32(index), uint32(interval));
     }
 
-    /// @notice The sender, if it has reserved this very call in an earlier block; otherwise address 0.
-    /// @param sender The sender.
-    function _reservedBy(address sender) internal view returns (address) {
-        uint256 reserved = committedIn[keccak256(abi.encode(sender, keccak256(msg.data)))];
-        return reserved != 0 && reserved < block.number ? sender : address(0);
+    /// @dev A fault that was shown voids the header; where somebody was faster, its prover is paid what is set aside.
+    function _judge(HeaderEvidence calldata header, bool proven, bool ordersFault) private {
+        if (!proven) revert Fault_NotProven();
+        try ledger.voidFrom(header, ordersFault) returns (uint32 interval) {
+            emit FaultProven(interval, msg.sig, msg.sender);
+            _slash(header);
+        } catch (bytes memory reason) {
+            _collect(ledger.hashHeader(header), reason);
+        }
     }
 
-    function _void(HeaderEvidence calldata header, bool proven, bool ordersFault, address prover) private {
-        if (!proven) revert Fault_NotProven();
-        uint32 interval = ledger.voidFrom(header, ordersFault);
-        emit FaultProven(interval, msg.sig, msg.sender);
-        bond.slash(prover, prover == msg.sender);
+    function _reservation() private view returns (bytes32) {
+        return keccak256(abi.encode(msg.sender, keccak256(msg.data)));
     }
 }

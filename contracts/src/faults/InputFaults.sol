@@ -24,19 +24,22 @@ abstract contract InputFaults is Court, IInputFaults {
     /// @inheritdoc IInputFaults
     function seed(HeaderEvidence calldata header, uint64 round, bytes calldata signature) external {
         bytes calldata h = header.payload;
-        uint32 interval = ledger.requireHeader(header);
         IDrandBeacon beacon = IDrandBeacon(ledger.beacon());
-        if (beacon.seedOf(interval, round, signature) != h.seed()) revert Fault_NotCommitted();
+        if (beacon.seedOf(h.interval(), round, signature) != h.seed()) revert Fault_NotCommitted();
         if (beacon.isSigned(round, signature)) revert Fault_NotProven();
-        emit FaultProven(interval, msg.sig, msg.sender);
-        ledger.voidSeed(header, beacon.committedAtOf(round));
-        bond.slash(_reservedBy(msg.sender), true);
+        try ledger.voidSeed(header, beacon.committedAtOf(round)) returns (uint32 interval) {
+            emit FaultProven(interval, msg.sig, msg.sender);
+            _slash(header);
+        } catch (bytes memory reason) {
+            _collect(ledger.hashHeader(header), reason);
+        }
     }
 
     /// @inheritdoc IInputFaults
     function seedAhead(SeedEvidence calldata accepted, uint64 round, bytes calldata signature) external {
         IDrandBeacon beacon = IDrandBeacon(ledger.beacon());
         bytes32 seed_ = beacon.seedOf(accepted.interval, round, signature);
+        bytes32 fallen = keccak256(abi.encode(accepted, seed_));
         if (!ledger.hasInputs(
                 accepted.interval,
                 accepted.ordersRoot,
@@ -44,11 +47,12 @@ abstract contract InputFaults is Court, IInputFaults {
                 accepted.reserved,
                 accepted.gridVersion,
                 accepted.termsHash
-            )) revert Fault_NotCommitted();
+            )) return _collect(fallen, abi.encodeWithSelector(Fault_NotCommitted.selector));
         if (beacon.isSigned(round, signature)) revert Fault_NotProven();
         emit FaultProven(accepted.interval, msg.sig, msg.sender);
         ledger.reopenSeed(accepted, seed_, beacon.committedAtOf(round));
-        bond.slash(_reservedBy(msg.sender), true);
+        if (_isReserved()) bond.slash(msg.sender, true);
+        else bond.slashUnreserved(fallen);
     }
 
     /// @inheritdoc IInputFaults

@@ -9,7 +9,7 @@ import {Headers} from "../libraries/Headers.sol";
 import {Policies} from "../libraries/Policies.sol";
 import {Records} from "../libraries/Records.sol";
 import {Trees} from "../libraries/Trees.sol";
-import {BusEvidence, HeaderEvidence, NodeEvidence, SumEvidence} from "../types/Evidence.sol";
+import {AllocationEvidence, BusEvidence, HeaderEvidence, NodeEvidence, SumEvidence} from "../types/Evidence.sol";
 import {Court} from "./Court.sol";
 
 /// @title Faults of sums, buses and the form of trees
@@ -89,6 +89,14 @@ abstract contract TreeFaults is Court, IFaultProofs {
         Records.Bus memory b = Committed.bus(header.payload, bus);
         // A deeper tree cannot be asked for, and a false root of one not be opened: the record alone is the fault.
         _convict(header, b.bus >= g.buses || g.position(b.bus) != bus.position || b.depth > _MAX_BUS_DEPTH);
+    }
+
+    /// @inheritdoc IFaultProofs
+    function busDepth(HeaderEvidence calldata header, AllocationEvidence calldata slot) external {
+        if (slot.record.length != 0) revert Fault_Malformed();
+        uint256 depth = Committed.emptySlot(header.payload, slot).depth;
+        // Slots leave no gap, so in a tree no deeper than it must be somebody is right of the middle: the first there.
+        _convict(header, depth != 0 && slot.slot == 1 << (depth - 1));
     }
 
     /// @inheritdoc IFaultProofs

@@ -18,6 +18,8 @@ interface ICourt {
     error Fault_Malformed();
 
     /// @notice Reserve a proof, so that nobody who sees it in a pool of waiting transactions can take its reward.
+    /// Should somebody be faster who has reserved nothing, the header falls and the reward is set aside; the same call,
+    /// sent all the same, then collects it from the bond instead of reverting.
     /// @param commitment `H(abi.encode(sender, H(calldata of the proof)))`.
     function commit(bytes32 commitment) external;
 }

@@ -14,7 +14,8 @@ import {ICourt} from "./ICourt.sol";
 /// @title One entry point per lie
 /// @notice Each function takes one header and the evidence of one fault in it. If the fault is there, the header and
 /// all after it are void and the bond is slashed; if not, the call reverts and changes nothing. No bond is asked of
-/// the prover. To own the reward, commit to the proof at least one block before sending it.
+/// the prover. To own the reward, commit to the proof at least one block before sending it; if a copy of it is faster,
+/// send it all the same (ICourt, `commit`).
 interface IFaultProofs is ICourt {
     /* ------------------------------------------------ ONE LINE ----------------------------------------------- */
 
@@ -86,9 +87,10 @@ interface IFaultProofs is ICourt {
         bytes calldata policy
     ) external;
 
-    /// @notice A participant's line lies elsewhere than its contract says, or something else lies in its place.
+    /// @notice A participant's line lies elsewhere than its contract says, something else lies in its place, or the
+    /// tree of its bus is too shallow to have its place.
     /// @param header The header.
-    /// @param allocation What lies in a slot; an empty record for an empty slot.
+    /// @param allocation What lies in a slot; an empty record for an empty slot. Any slot shows how deep the tree is.
     /// @param index The participant's registration number.
     /// @param contract_ The participant's contract leaf, empty if it has none.
     function placement(
@@ -135,6 +137,12 @@ interface IFaultProofs is ICourt {
     /// @param bus What lies at a position; an empty record for an empty position, whose path may start above an empty
     /// subtree that contains it.
     function busPlacement(HeaderEvidence calldata header, uint16 number, BusEvidence calldata bus) external;
+
+    /// @notice A bus's tree is deeper than its participants need: the first slot of its right half is empty.
+    /// @param header The header.
+    /// @param slot That slot, 2^(depth - 1), with an empty record; its path may start above an empty subtree that
+    /// contains it.
+    function busDepth(HeaderEvidence calldata header, AllocationEvidence calldata slot) external;
 
     /// @notice The header's totals are not the sums of the allocation root, energy is not paid for by energy alone, or
     /// there are both a pot and a shortfall.

@@ -10,8 +10,8 @@ interface IOracleBond {
     /// @param amount How much, in micro.
     event Bonded(address indexed from, uint256 amount);
     /// @notice Emitted when the bond is slashed.
-    /// @param prover Who proved the fault.
-    /// @param reward What the prover received, or may collect.
+    /// @param prover Who proved the fault; address 0 if its reward is set aside.
+    /// @param reward What the prover received, or may collect, or what is set aside.
     /// @param relief What is put aside for the relief fund.
     /// @param burned What is put aside to be burned.
     event Slashed(address indexed prover, uint256 reward, uint256 relief, uint256 burned);
@@ -24,6 +24,20 @@ interface IOracleBond {
     /// @param to Where they went.
     /// @param amount How much.
     event Collected(address indexed prover, address to, uint256 amount);
+    /// @notice Emitted when a reward is set aside, because a fault was proven by who had not reserved the proof.
+    /// @param fallen What was voided.
+    /// @param amount What is set aside for it in all, in micro.
+    /// @param until When it may go to the relief fund.
+    event SetAside(bytes32 indexed fallen, uint256 amount, uint256 until);
+    /// @notice Emitted when a reward that was set aside is paid to who had reserved a proof before.
+    /// @param fallen What was voided.
+    /// @param prover Who had.
+    /// @param amount How much, in micro.
+    event ReservedPaid(bytes32 indexed fallen, address indexed prover, uint256 amount);
+    /// @notice Emitted when a reward that nobody has collected goes to the relief fund.
+    /// @param fallen What was voided.
+    /// @param amount How much, in micro.
+    event Lapsed(bytes32 indexed fallen, uint256 amount);
     /// @notice Emitted when the treasurer announces that it will take bond back.
     /// @param amount How much.
     /// @param executableAt When at the earliest.
@@ -53,7 +67,7 @@ interface IOracleBond {
     error Bond_DelayTooShort(uint256 least);
     /// @notice Thrown when the sender may not do this.
     error Bond_Unauthorised();
-    /// @notice Thrown when an announced change is not due, or none was announced.
+    /// @notice Thrown when an announced change or what is set aside is not due, or there is none.
     error Bond_NotDue();
     /// @notice Thrown when more is asked for than the bond holds.
     error Bond_Insufficient();
@@ -82,10 +96,28 @@ interface IOracleBond {
     function setSigner(address signer) external;
 
     /// @notice Take the penalty for a proven fault (fault proofs only).
-    /// @param prover Who proved it; address 0 if nobody had committed to the proof, and its reward goes to relief.
+    /// @param prover Who proved it.
     /// @param atOnce Whether it is sent its reward now. Whoever did not send the proof itself collects it, so that an
     /// account that can receive nothing keeps nobody from proving.
     function slash(address prover, bool atOnce) external;
+
+    /// @notice Take the penalty for a fault that was proven by who had not reserved the proof (fault proofs only). The
+    /// reward is set aside for whoever had reserved one in an earlier block; if the same falls again before it is
+    /// collected, both are, by the first block.
+    /// @param fallen What was voided: a header's hash, or that of a seed's evidence.
+    function slashUnreserved(bytes32 fallen) external;
+
+    /// @notice Pay what is set aside to who had reserved a proof before the block of the one that was not (fault proofs
+    /// only).
+    /// @param fallen What was voided.
+    /// @param prover Who brings a proof of the same.
+    /// @param reservedIn The block in which it had reserved it.
+    /// @return amount What it was paid, in micro; 0 if nothing is there, or it came no earlier.
+    function payReserved(bytes32 fallen, address prover, uint256 reservedIn) external returns (uint256 amount);
+
+    /// @notice Leave to the relief fund what was set aside and nobody has collected in `delaySeconds`. Anyone may.
+    /// @param fallen What was voided.
+    function lapse(bytes32 fallen) external;
 
     /// @notice Collect the sender's rewards that it was not sent.
     /// @param to Where they go.
@@ -106,6 +138,13 @@ interface IOracleBond {
     /// @notice Rewards that an account was not sent and has not collected, in micro.
     /// @param account The account.
     function credit(address account) external view returns (uint256);
+
+    /// @notice A reward that waits for who had reserved a proof of what fell to one that was not reserved.
+    /// @param fallen What was voided: a header's hash, or that of a seed's evidence.
+    /// @return amount In micro.
+    /// @return blockNumber Who had reserved before this block may collect it.
+    /// @return until From then on it may go to the relief fund.
+    function aside(bytes32 fallen) external view returns (uint96 amount, uint64 blockNumber, uint64 until);
 
     /// @notice What the bond holds, in micro.
     function bonded() external view returns (uint256);

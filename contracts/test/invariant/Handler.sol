@@ -11,6 +11,9 @@ import {Market} from "../support/Market.sol";
 
 /// @dev A market in which everybody does anything at any time, with an operator that is honest.
 contract Handler is Market {
+    /// @dev Slot of the ring's first place (contracts/snapshots/interfaces/ClearingLedger.json).
+    uint256 private constant _ENTRIES = 1;
+
     /// @dev The intervals that stand and their headers, encoded; interval t at place t - 1.
     bytes[] private _intervals;
     bytes[] private _evidence;
@@ -316,6 +319,17 @@ contract Handler is Market {
             ledger.requireFinal(f.interval, f.headerHash, f.stateRoot);
         }
         return true;
+    }
+
+    /// @dev However many intervals there were, the ledger has written none of the array's slots beyond its ring: the next
+    /// ones and the last stand for all.
+    function onlyTheRingIsWritten() external view returns (bool) {
+        uint256 end = ledger.MAX_RING();
+        for (uint256 place = RING; place < 4 * RING; ++place) {
+            if (vm.load(address(ledger), bytes32(_ENTRIES + place)) != 0) return false;
+        }
+        bool first = vm.load(address(ledger), bytes32(_ENTRIES)) != 0;
+        return first && vm.load(address(ledger), bytes32(_ENTRIES + end - 1)) == 0;
     }
 
     function headIsWhatStands() external view returns (bool) {

@@ -46,6 +46,10 @@ contract InvariantsTest is TestBase {
         assertTrue(_handler.theFinalHeadIsKept(), "the last final state");
     }
 
+    function invariant_noIntervalTakesANewSlot() external view {
+        assertTrue(_handler.onlyTheRingIsWritten(), "a slot beyond the ring");
+    }
+
     function invariant_whatWasPaidOnlyGrows() external view {
         assertTrue(!_handler.shrunk(), "paid");
     }

@@ -27,6 +27,7 @@ abstract contract Example is TestBase {
     uint256 internal constant NO_BUS = type(uint16).max;
 
     uint256 internal constant TREE_DEPTH = 3;
+    /// @dev Of buses 0 and 2, which have three participants each; bus 1 has one.
     uint256 internal constant BUS_DEPTH = 2;
     uint256 internal constant HOLARCHY_DEPTH = 2;
     bytes32 internal constant SALT_KEY = bytes32("salt key");
@@ -392,7 +393,7 @@ abstract contract Example is TestBase {
         Records.Sums memory all;
         for (uint256 b = 0; b < 3; ++b) {
             Build.SumTree memory t = busTree(v, b, 0);
-            v.buses[b] = Records.Bus(b, BUS_DEPTH, v.allocations[A].priceTicks, v.theta[b], v.pi[b], t.sums, t.root);
+            v.buses[b] = Records.Bus(b, depthOf(b), v.allocations[A].priceTicks, v.theta[b], v.pi[b], t.sums, t.root);
             all = Build.add(all, t.sums);
         }
         v.totals[0] = uint64(all.requested);
@@ -428,7 +429,11 @@ abstract contract Example is TestBase {
             leaves[s] = Build.leaf(2, Build.allocation(v.allocations[i]));
             sums[s] = leafSums(v.allocations[i]);
         }
-        return Build.sumTree(leaves, sums, BUS_DEPTH, slot, SALT_KEY, uint16(bus));
+        return Build.sumTree(leaves, sums, depthOf(bus), slot, SALT_KEY, uint16(bus));
+    }
+
+    function depthOf(uint256 bus) internal pure returns (uint256) {
+        return bus == 1 ? 0 : BUS_DEPTH;
     }
 
     function busesTree(Interval memory v, uint256 position_) internal pure returns (Build.SumTree memory) {

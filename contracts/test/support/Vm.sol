@@ -14,6 +14,7 @@ interface Vm {
     function warp(uint256 time) external;
     function getBlockTimestamp() external view returns (uint256);
     function roll(uint256 number) external;
+    function getBlockNumber() external view returns (uint256);
     function fee(uint256 baseFee) external;
     function deal(address account, uint256 balance) external;
     function chainId(uint256 id) external;
