@@ -23,6 +23,8 @@ from brownie import (
 WINDOW_S = 3600
 DEADLINE_S = 7200
 ANSWER_S = 900
+#: Longer than everybody needs to leave.
+DELAY_S = 4 * DEADLINE_S + WINDOW_S + 1
 DEPOSIT = 5_000_000
 BOND = 10_000_000
 #: No rule of a policy is asked for here, but its hash and its length.
@@ -79,7 +81,7 @@ class Market:
         self.ledger = ClearingLedger.deploy(fields, POLICY, by)
         stake = (self.token, at["ledger"], at["faults"], self.treasurer, self.relief)
         self.bond = OracleBond.deploy(
-            (*stake, BOND, BOND // 2, BOND // 8, 4 * DEADLINE_S + WINDOW_S + 1), [self.operator], by
+            (*stake, BOND, BOND // 2, BOND // 8, DELAY_S), [self.operator], by
         )
         self.beacon = CommitReveal.deploy(at["ledger"], [web3.keccak(SECRET)], by)
         self.faults = FaultProofs.deploy(*(at[name] for name in courts), by)
@@ -91,7 +93,7 @@ class Market:
         self.requests = DataRequests.deploy(at["ledger"], ANSWER_S, 10**9, by)
         self.readings = FiledReadings.deploy(at["ledger"], by)
         roles = (self.operator, self.operator, self.operator)
-        self.terms = MarketTerms.deploy(at["ledger"], *roles, 4 * DEADLINE_S + WINDOW_S + 1, by)
+        self.terms = MarketTerms.deploy(at["ledger"], *roles, DELAY_S, by)
         assert all(getattr(self, name).address == at[name] for name in names)
         self.token.mint(self.operator, BOND + DEPOSIT, by)
         self.token.approve(self.bond, BOND, by)

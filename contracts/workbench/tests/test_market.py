@@ -3,7 +3,7 @@
 import brownie
 from brownie import chain, web3
 
-from conftest import BOND, DEADLINE_S, DEPOSIT, SECRET, packed_grid
+from conftest import BOND, DEADLINE_S, DELAY_S, DEPOSIT, POLICY, SECRET, packed_grid
 
 
 def test_the_grid_is_kept_as_it_was_registered(market):
@@ -19,7 +19,7 @@ def test_orders_are_fixed_once_and_then_the_seed_is_drawn(market):
     with brownie.reverts():
         market.ledger.commitOrders(1, root, {"from": market.operator})
     seed = market.beacon.reveal(1, [SECRET], {"from": market.stranger}).events["Revealed"]["seed"]
-    opening = web3.keccak(bytes(96))  # this market has no policy, shares and contracts
+    opening = web3.keccak(web3.keccak(b"\x0a" + POLICY) + bytes(64))  # no shares and contracts
     assert market.ledger.hasInputs(1, root, seed, market.operator, 1, opening)
 
 
@@ -35,13 +35,13 @@ def test_everybody_leaves_a_market_without_an_operator(market):
     assert market.token.balanceOf(market.escrow) == 0
 
 
-def test_the_bond_is_taken_back_only_after_a_day(market):
+def test_the_bond_is_taken_back_only_after_its_delay(market):
     with brownie.reverts():
         market.bond.announceWithdrawal(BOND, {"from": market.stranger})
     market.bond.announceWithdrawal(BOND, {"from": market.treasurer})
     with brownie.reverts():
         market.bond.withdraw({"from": market.treasurer})
-    chain.sleep(86_500)
+    chain.sleep(DELAY_S + 100)
     chain.mine()
     market.bond.withdraw({"from": market.treasurer})
     assert market.token.balanceOf(market.treasurer) == BOND
